@@ -1,0 +1,1 @@
+"""When, where and how often it runs: Prefect flows, deployments, settings and the `yuliao` command."""

@@ -1,0 +1,1 @@
+"""Cleaners: text in, better text out, row by row."""

@@ -1,0 +1,1 @@
+"""Duplicates: match form, signature, buckets, verification, survivors."""

@@ -1,0 +1,1 @@
+"""Publishing: shards, versions, cards, verification of what was published."""

@@ -1,0 +1,1 @@
+"""What was kept and lost, in pictures: one self-contained page."""

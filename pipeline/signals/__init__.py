@@ -1,0 +1,1 @@
+"""Signals: columns measured on text."""

@@ -1,0 +1,1 @@
+"""What things are: documents, sources, recipes, decisions, manifests. No input or output, no work."""

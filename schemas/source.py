@@ -1,0 +1,118 @@
+"""A source: one origin with one licence and one reader, as the recipe states it; and one input file of it."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+# Terms that are no SPDX licence but state a legal ground for Chinese public text; each with what it means.
+LICENSE_TERMS = {
+    "public-domain": "No copyright, or its term has ended (著作权法 art. 23; works of authors dead over 50 years)",
+    "cn-official-text": "Laws, judgments, decisions of state organs, official translations (著作权法 art. 5(1))",
+    "tw-official-text": "Statutes and official documents of Taiwan (著作權法 art. 9)",
+    "cn-public-data-open": "公共数据 无条件开放: open public data without conditions",
+    "cn-public-data-conditional": "公共数据 有条件开放: open public data under stated conditions",
+    "cn-public-data-authorized": "公共数据授权运营: public data under an operating authorisation",
+    "commercial": "Licensed by contract; the contract is named in the source's `evidence`",
+    "internal": "Owned by the publisher; not for release outside",
+}
+
+
+def _license(value: str) -> str:
+    if value in LICENSE_TERMS:
+        return value
+    try:
+        return str(canonicalize_license_expression(value))
+    except InvalidLicenseExpression as error:
+        raise ValueError(
+            f"'{value}' is neither an SPDX licence expression ({error}) nor one of: {', '.join(LICENSE_TERMS)}. "
+            "For a licence of your own write LicenseRef-NAME."
+        ) from None
+
+
+License = Annotated[str, AfterValidator(_license)]
+Grade = Literal["general-1", "general-2", "general-3", "general-4", "important", "core"]
+"""Grades of GB/T 43697-2024: 一般 1 to 4 (its appendix H), 重要, 核心."""
+
+SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+class Fields(BaseModel):
+    """Which field of a record (JSON key, table column) holds what; None lets the reader look for the usual names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str | list[str] | None = Field(None, description="the text; several fields are joined by a line break")
+    id: str | None = Field(None, description="the key that makes the document's id, unique in the source")
+    title: str | None = None
+    url: str | None = None
+    original_time: str | None = None
+    last_modified_time: str | None = None
+
+
+class Hub(BaseModel):
+    """A dataset read with Hugging Face `datasets`: a folder, a script-free local copy, or a name on a hub."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    config: str | None = None
+    split: str = "train"
+    revision: str | None = Field(None, description="a commit; needed for a hub name, so that a version can be repeated")
+
+
+class Source(BaseModel):
+    """One origin, one licence, one reader."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=SOURCE_ID.pattern + "$", description="short name, part of every document's id")
+    path: str | list[str] | None = Field(None, description="folders, files or globs, relative to the recipe")
+    hub: Hub | None = None
+    reader: str = Field("auto", description="auto, or the kind of a reader for every file of the source")
+    fields: Fields = Fields()
+    license: License
+    owner: str | None = None
+    url: str | None = Field(None, description="where the source is described")
+    evidence: str | None = Field(None, description="what the licence rests on: a page, a contract number")
+    rank: int = Field(1, ge=0, description="priority when duplicates meet; 1 goes before 2")
+    generated: bool | None = Field(None, description="whether the text was written by a machine, where known")
+    grade: Grade | None = None
+    internal: bool = Field(False, description="publish no `uri` of this source")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Source":
+        if (self.path is None) == (self.hub is None):
+            raise ValueError("a source needs either `path` or `hub`")
+        return self
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths as a list; empty for a hub source."""
+        return [self.path] if isinstance(self.path, str) else list(self.path or [])
+
+
+class Limits(BaseModel):
+    """What a single input may cost; past a limit the file or record is quarantined with the limit in the reason."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    record_bytes: int = Field(64 << 20, gt=0, description="largest single document before decoding")
+    unpacked_bytes: int = Field(16 << 30, gt=0, description="largest unpacked size of a compressed file")
+    ratio: int = Field(200, gt=1, description="largest unpacked size as a multiple of the packed one, past 64 MiB")
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One file of a source as the snapshot saw it.
+
+    `uri` is relative to the source's root; `path` is where it lies; `sha256` names the bytes.
+    """
+
+    source: str
+    uri: str
+    path: str
+    bytes: int
+    sha256: str
