@@ -34,13 +34,14 @@ class CodePoints:
             column = column.combine_chunks()
         data, offsets = utf8_buffers(column)
         key = (data.ctypes.data, offsets.ctypes.data, len(offsets), int(offsets[0]), int(offsets[-1]))
-        if _last is None or _last[0] != key:
+        last = _last  # read once: another thread may decode another column meanwhile
+        if last is None or last[0] != key:
             points = np.empty(int(offsets[-1] - offsets[0]), np.uint32)
             starts = np.empty(len(offsets), np.int64)
             count = decode_utf8(data, offsets, points, starts)
             # The column is kept, so that its buffers cannot be freed and their addresses used again.
-            _last = (key, column, cls(points[:count], starts))
-        return _last[2]
+            _last = last = (key, column, cls(points[:count], starts))
+        return last[2]
 
     @property
     def counts(self) -> Offsets:
@@ -103,3 +104,55 @@ def decode_utf8(data: Any, offsets: Any, points: Any, starts: Any) -> int:
             count += 1
     starts[rows] = count
     return count
+
+
+def encode(text: CodePoints) -> pa.Array:
+    """Return code points as a string array, one row each; the points are Unicode scalar values."""
+    offsets = np.empty(len(text.starts), np.int64)
+    size = measure_utf8(text.points, text.starts, offsets)
+    data = np.empty(size, np.uint8)
+    encode_utf8(text.points, data)
+    if size >= 2**31:
+        raise ValueError(f"a batch of {size} bytes of text is too large for a string column; use smaller batches")
+    buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data)]
+    return pa.Array.from_buffers(pa.string(), len(text), buffers)
+
+
+@njit(cache=True, nogil=True)
+def measure_utf8(points: Any, starts: Any, offsets: Any) -> int:
+    """Write where each row begins in UTF-8 to `offsets` (rows + 1), and return the size in bytes."""
+    size = 0
+    row = 0
+    for i in range(len(points) + 1):
+        while row < len(starts) and starts[row] == i:
+            offsets[row] = size
+            row += 1
+        if i < len(points):
+            size += 1 + (points[i] >= 0x80) + (points[i] >= 0x800) + (points[i] >= 0x10000)
+    return size
+
+
+@njit(cache=True, nogil=True)
+def encode_utf8(points: Any, data: Any) -> None:
+    """Write the UTF-8 of all points, end to end, to `data`."""
+    i = 0
+    for point in points:
+        if point < 0x80:
+            data[i] = point
+            i += 1
+            continue
+        if point < 0x800:
+            data[i] = 0xC0 | (point >> 6)
+            i += 1
+        else:
+            if point < 0x10000:
+                data[i] = 0xE0 | (point >> 12)
+                i += 1
+            else:
+                data[i] = 0xF0 | (point >> 18)
+                data[i + 1] = 0x80 | ((point >> 12) & 0x3F)
+                i += 2
+            data[i] = 0x80 | ((point >> 6) & 0x3F)
+            i += 1
+        data[i] = 0x80 | (point & 0x3F)
+        i += 1

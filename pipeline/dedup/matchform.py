@@ -1,0 +1,117 @@
+"""The match form of texts: what two texts are compared by, never what is published.
+
+In this order: NFKC; casefold; delete characters of the categories P*, S*, Z*, Cc and Cf; Traditional folded to
+Simplified by the first form of OpenCC's character tables. So a reprint in Traditional, full-width or re-punctuated form
+has the same match form. Phrases are not looked at: 乾坤 becomes 干坤, in every text alike.
+
+All of it is one lookup a character, except in texts that hold a character which NFKC may join to the one before it
+(combining marks, Hangul vowels and tails, half-width voicing marks): those rows go through `unicodedata.normalize`
+first, at about 26 MB/s. There the Unicode version is Python's, which may know characters that ours does not yet.
+"""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from numba import njit
+
+from pipeline.dedup.table import CODE_POINTS, load_table
+from pipeline.text import CodePoints
+
+MATCH_FORM_REVISION = 1
+UNICODE = "14.0.0"
+
+# An entry of the lookup is the new code point, or one of these marks. Deleted lies above every code point; a run of
+# `value & SHORT` code points begins at `pool[value >> 4 & PLACE]`.
+DELETED = np.uint32(1 << 21)
+RUN = np.uint32(1 << 31)
+JOINS = np.uint32(1 << 30)
+SHORT, PLACE = np.uint32(15), np.uint32((1 << 17) - 1)
+
+
+def match_forms(column: pa.Array) -> CodePoints:
+    """Return the match form of every row of a string column without nulls, as code points end to end."""
+    forms, joined = _mapped(CodePoints.of(column), settled=False)
+    if not len(joined):
+        return forms
+    import unicodedata
+
+    texts = [unicodedata.normalize("NFKC", text) for text in column.take(pa.array(joined)).to_pylist()]
+    slow, _ = _mapped(CodePoints.of(pa.array(texts, column.type)), settled=True)
+    # The rows left empty by the fast path are filled in.
+    points = np.insert(forms.points, np.repeat(forms.starts[joined], slow.counts), slow.points)
+    counts = forms.counts
+    counts[joined] = slow.counts
+    return CodePoints(points, np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]))
+
+
+def _mapped(texts: CodePoints, *, settled: bool) -> tuple[CodePoints, npt.NDArray[np.int64]]:
+    """Return mapped rows and the numbers of the rows that must be normalised first; none if `settled`."""
+    table, pool, longest = _lookup()
+    starts = np.empty(len(texts) + 1, np.int64)
+    joined = np.empty(len(texts), np.int64)
+    # Almost no text grows; one that does (ligatures such as ﷺ) is done again with room for the worst case.
+    for room in (len(texts.points) + 64, len(texts.points) * longest + 64):
+        points = np.empty(room, np.uint32)
+        slow = _map_rows(texts.points, texts.starts, table, pool, settled, points, starts, joined)
+        if slow >= 0:
+            break
+    return CodePoints(points[: starts[-1]], starts), joined[:slow]
+
+
+@cache
+def _lookup() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], int]:
+    """Return the lookup by code point (uint32), the pool of runs, and the length of the longest run."""
+    stored = load_table()
+    codes, lengths, values = stored["codes"], stored["lengths"], stored["values"]
+    begins = np.cumsum(lengths, dtype=np.uint32) - lengths
+    table = np.arange(CODE_POINTS, dtype=np.uint32)
+    single, several = lengths == 1, lengths > 1
+    table[codes[single]] = values[begins[single]]
+    table[codes[lengths == 0]] = DELETED
+    table[codes[several]] = RUN | begins[several] << np.uint32(4) | lengths[several]
+    table[stored["joins"]] |= JOINS
+    return table, values, int(lengths.max())
+
+
+@njit(cache=True, nogil=True)
+def _map_rows(
+    source: Any, begins: Any, table: Any, pool: Any, settled: Any, points: Any, starts: Any, joined: Any
+) -> int:
+    """Map rows into `points` and `starts`; rows with joining characters are left empty and listed in `joined`.
+
+    Returns how many are listed, or -1 when `points` is too small. With `settled`, joining characters are mapped too.
+    """
+    count = slow = 0
+    room = len(points)
+    for row in range(len(begins) - 1):
+        starts[row] = count
+        if count + begins[row + 1] - begins[row] > room:
+            return -1
+        for i in range(begins[row], begins[row + 1]):
+            value = table[source[i]]
+            if value < JOINS:
+                points[count] = value
+                count += value != DELETED
+                continue
+            if value & JOINS and not settled:
+                count = starts[row]
+                joined[slow] = row
+                slow += 1
+                break
+            value &= ~JOINS
+            if value & RUN:
+                length = np.int64(value & SHORT)
+                if count + length + begins[row + 1] - i > room:
+                    return -1
+                place = np.int64(value >> np.uint32(4) & PLACE)
+                for k in range(length):
+                    points[count + k] = pool[place + k]
+                count += length
+            else:
+                points[count] = value
+                count += value != DELETED
+    starts[len(begins) - 1] = count
+    return slow

@@ -1,0 +1,90 @@
+"""Builds the table behind the match form, from `unicodedata` and OpenCC's characters.
+
+Run `python -m pipeline.dedup.table` after a change of revision; a test builds it again and compares. The table is
+shipped so that signatures do not change with the Python they are computed on (Unicode 14 in 3.11, 15 in 3.12).
+The price is 30 KB and a table that stays behind the newest Unicode until a revision is raised.
+"""
+
+import unicodedata
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import as_file, files
+
+import numpy as np
+import numpy.typing as npt
+
+DATA = files("pipeline.dedup") / "data"
+CODE_POINTS = 0x110000
+SURROGATES = range(0xD800, 0xE000)
+HANGUL_VOWELS_AND_TAILS = frozenset(range(0x1161, 0x1176)) | frozenset(range(0x11A8, 0x11C3))
+
+
+@cache
+def simplified() -> dict[str, str]:
+    """Return Traditional to Simplified, one character each, as `data/simplified.tsv` has it."""
+    lines = (DATA / "simplified.tsv").read_text("utf-8").splitlines()
+    return dict(line.split("\t") for line in lines if not line.startswith("#"))
+
+
+def match_char(char: str) -> str:
+    """Return the match form of one character taken alone: NFKC, casefold, deletions, Traditional to Simplified."""
+    folded = unicodedata.normalize("NFKC", char).casefold()
+    return "".join(simplified().get(c, c) for c in folded if not _is_deleted(c))
+
+
+def _is_deleted(char: str) -> bool:
+    category = unicodedata.category(char)
+    return category[0] in "PSZ" or category in ("Cc", "Cf")
+
+
+def _second_halves() -> frozenset[int]:
+    """Characters that NFC may join to the character before them, other than by their combining class."""
+    halves = set(HANGUL_VOWELS_AND_TAILS)
+    for code in _scalars():
+        parts = unicodedata.decomposition(chr(code)).split()
+        if len(parts) == 2 and not parts[0].startswith("<"):
+            halves.add(int(parts[1], 16))
+    return frozenset(halves)
+
+
+def _scalars() -> Iterator[int]:
+    return (code for code in range(CODE_POINTS) if code not in SURROGATES)
+
+
+def build_table() -> dict[str, npt.NDArray[np.uint32]]:
+    """Build the table of this Python's Unicode version.
+
+    `codes`, `lengths`: the code points whose match form is not themselves, ascending, and how many code points it has;
+    `values`: these forms end to end. `joins`: the code points that may change, or be changed by, what stands before
+    them under NFKC, so that a text with one of them must be normalised as a whole.
+    """
+    halves = _second_halves()
+    codes, lengths, values, joins = [], [], [], []
+    for code in _scalars():
+        char = chr(code)
+        first = unicodedata.normalize("NFKD", char)[0]
+        if unicodedata.combining(first) or ord(first) in halves:
+            joins.append(code)
+        form = match_char(char)
+        if form != char:
+            codes.append(code)
+            lengths.append(len(form))
+            values.extend(map(ord, form))
+    arrays = {"codes": codes, "lengths": lengths, "values": values, "joins": joins}
+    return {name: np.array(array, np.uint32) for name, array in arrays.items()}
+
+
+def load_table() -> dict[str, npt.NDArray[np.uint32]]:
+    """Return the shipped table, in the form of `build_table`."""
+    with as_file(DATA / "matchform.npz") as path, np.load(path) as stored:
+        return {name: stored[name] for name in ("codes", "lengths", "values", "joins")}
+
+
+def write_table() -> None:
+    """Write the table that is shipped, with the Unicode version it was built from."""
+    with as_file(DATA / "matchform.npz") as path:
+        np.savez_compressed(path, unicode=np.array(unicodedata.unidata_version), **build_table())
+
+
+if __name__ == "__main__":
+    write_table()
