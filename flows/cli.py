@@ -1,0 +1,319 @@
+"""The `yuliao` command: what each verb takes. The work is in `flows.commands`, imported only when a verb is called."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from schemas.errors import CorpusError
+
+_LANGUAGES = ("en", "zh")
+
+
+def language(arguments: Sequence[str]) -> str:
+    """Return the language of messages: `--lang`, else the locale, else English."""
+    for i, argument in enumerate(arguments):
+        value = argument.removeprefix("--lang=") if argument.startswith("--lang=") else None
+        if argument == "--lang" and i + 1 < len(arguments):
+            value = arguments[i + 1]
+        if value in _LANGUAGES:
+            return str(value)
+    locale = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    return "zh" if locale.lower().startswith("zh") else "en"
+
+
+class _Verbs:
+    """Builds the parser in one language."""
+
+    def __init__(self, lang: str) -> None:
+        self.lang = lang
+        self.parser = argparse.ArgumentParser(
+            prog="yuliao",
+            description=self.say(
+                "Chinese corpus curation: scattered raw text in, versioned Parquet datasets out.",
+                "中文语料处理：输入零散的原始文本，输出带版本的 Parquet 数据集。",
+            ),
+            epilog=self.say("Start with: yuliao init my-corpus", "从这里开始：yuliao init my-corpus"),
+        )
+        self.parser.add_argument("--version", action="version", version=_version())
+        self._lang(self.parser)
+        self.verbs = self.parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+
+    def say(self, en: str, zh: str) -> str:
+        return zh if self.lang == "zh" else en
+
+    def _lang(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--lang",
+            choices=_LANGUAGES,
+            help=self.say("language of messages", "提示信息的语言"),
+            default=argparse.SUPPRESS,
+        )
+
+    def verb(self, name: str, en: str, zh: str, example: str) -> argparse.ArgumentParser:
+        text = self.say(en, zh)
+        label = self.say("example", "示例")
+        parser = self.verbs.add_parser(
+            name,
+            help=text,
+            description=text,
+            epilog=f"{label}:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        self._lang(parser)
+        return parser
+
+    def workspace(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--workspace",
+            metavar="DIR",
+            default=os.environ.get("YULIAO_WORKSPACE"),
+            help=self.say(
+                "folder that holds workspace/ and store/ (default: the recipe's folder, or here; or YULIAO_WORKSPACE)",
+                "存放 workspace/ 与 store/ 的目录（默认：配方所在目录或当前目录；也可用 YULIAO_WORKSPACE）",
+            ),
+        )
+
+    def machine(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--workers",
+            type=_positive,
+            default=os.cpu_count() or 1,
+            metavar="N",
+            help=self.say("worker processes (default: the cores)", "工作进程数（默认：核数）"),
+        )
+        parser.add_argument(
+            "--memory",
+            type=_size,
+            default="2GiB",
+            metavar="SIZE",
+            help=self.say("ceiling of each process (default 2GiB)", "每个进程的内存上限（默认 2GiB）"),
+        )
+
+    def json(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help=self.say("print JSON", "输出 JSON"))
+
+    def inputs(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "inputs", nargs="+", metavar="INPUT", help=self.say("files, folders or globs", "文件、目录或通配符")
+        )
+        parser.add_argument(
+            "-o", "--out", required=True, metavar="OUT", help=self.say("folder to write into", "输出目录")
+        )
+        parser.add_argument("--id-column", default="id", metavar="NAME", help=self.say("field of the id", "编号字段"))
+        parser.add_argument("--text-column", metavar="NAME", help=self.say("field of the text", "正文字段"))
+        self.machine(parser)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return f"yuliao {version('yuliao')}"
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def _size(text: str) -> str:
+    from schemas.recipe import parse_size
+
+    if not isinstance(parse_size(text), int) or int(parse_size(text)) < 256 << 20:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a size of at least 256MiB, such as 2GiB")
+    return text
+
+
+def _share(text: str) -> float:
+    value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a share between 0 and 1, such as 1% or 0.01")
+    return value
+
+
+def _threshold(text: str) -> float:
+    value = float(text)
+    if not 0.5 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a Jaccard threshold between 0.5 and 1")
+    return value
+
+
+def build_parser(lang: str) -> argparse.ArgumentParser:
+    """Return the parser of every verb, with help in `lang` (en or zh)."""
+    make = _Verbs(lang)
+    _recipe_verbs(make)
+    _tool_verbs(make)
+    _version_verbs(make)
+    return make.parser
+
+
+def _recipe_verbs(make: _Verbs) -> None:
+    say = make.say
+    init = make.verb(
+        "init", "make a folder with a commented recipe that runs", "新建带注释配方的目录", "yuliao init my-corpus"
+    )
+    init.add_argument("dir", metavar="DIR")
+
+    plan = make.verb(
+        "plan", "check a recipe without reading any data", "检查配方，不读取数据", "yuliao plan recipe.yaml"
+    )
+    plan.add_argument("recipe", metavar="RECIPE")
+    make.workspace(plan)
+    make.json(plan)
+
+    run = make.verb(
+        "run",
+        "run a recipe through Prefect to a published version; run again to continue",
+        "通过 Prefect 运行配方直至发布版本；再次运行即继续",
+        "yuliao run recipe.yaml --workers 4",
+    )
+    run.add_argument("recipe", metavar="RECIPE")
+    make.workspace(run)
+    make.machine(run)
+    some = run.add_mutually_exclusive_group()
+    some.add_argument(
+        "--sample",
+        type=_share,
+        metavar="SHARE",
+        help=say("a share by id hash; not published", "按编号散列抽样；不发布"),
+    )
+    some.add_argument(
+        "--limit",
+        type=_positive,
+        metavar="N",
+        help=say("N documents by id hash; not published", "按编号散列取 N 篇；不发布"),
+    )
+    make.json(run)
+
+    deploy = make.verb(
+        "deploy",
+        "register a scheduled Prefect deployment of a recipe",
+        "为配方登记定时的 Prefect 部署",
+        'yuliao deploy recipe.yaml --cron "0 2 * * *" --timezone Asia/Shanghai',
+    )
+    deploy.add_argument("recipe", metavar="RECIPE")
+    deploy.add_argument("--cron", metavar="CRON", help=say("schedule, five fields", "定时表达式，五段"))
+    deploy.add_argument(
+        "--timezone", default="Asia/Shanghai", metavar="TZ", help=say("of the schedule", "定时所用时区")
+    )
+    deploy.add_argument(
+        "--name",
+        metavar="NAME",
+        help=say("name of the deployment (default: the dataset's)", "部署名称（默认同数据集）"),
+    )
+    deploy.add_argument("--pool", default="yuliao", metavar="POOL", help=say("work pool", "工作池"))
+    make.workspace(deploy)
+    make.machine(deploy)
+
+
+def _tool_verbs(make: _Verbs) -> None:
+    say = make.say
+    ingest = make.verb(
+        "ingest",
+        "only read: documents and the outcome of every file",
+        "只读取：文档及每个文件的结果",
+        "yuliao ingest raw/ -o out",
+    )
+    make.inputs(ingest)
+
+    measure = make.verb(
+        "measure",
+        "all signals and the decision on each document",
+        "全部指标及每篇文档的取舍",
+        "yuliao measure docs.jsonl -o out",
+    )
+    make.inputs(measure)
+    measure.add_argument(
+        "--recipe",
+        metavar="R",
+        help=say("steps and rules of a recipe (default: preset zh-web)", "使用配方的步骤与规则（默认预设 zh-web）"),
+    )
+
+    dedup = make.verb(
+        "dedup",
+        "exact and verified near-duplicates",
+        "精确去重与经核验的近似去重",
+        "yuliao dedup docs.jsonl -o out --threshold 0.8",
+    )
+    make.inputs(dedup)
+    dedup.add_argument(
+        "--threshold",
+        type=_threshold,
+        default=0.8,
+        metavar="J",
+        help=say("least Jaccard (default 0.8)", "最低 Jaccard 相似度（默认 0.8）"),
+    )
+
+
+def _version_verbs(make: _Verbs) -> None:
+    say = make.say
+    explain = make.verb(
+        "explain",
+        "why a document is in or out",
+        "某文档为何被保留或剔除",
+        "yuliao explain 0f3a... --workspace my-corpus",
+    )
+    explain.add_argument("document", nargs="?", metavar="ID|URI")
+    explain.add_argument("--run", metavar="R", help=say("only in this run", "仅在此次运行中查找"))
+    explain.add_argument(
+        "--version",
+        metavar="NAME@V",
+        dest="of_version",
+        help=say("only in this version's run", "仅在此版本的运行中查找"),
+    )
+    explain.add_argument("--text", metavar="FILE", help=say("decide on a text file instead", "改为判定一个文本文件"))
+    explain.add_argument(
+        "--recipe", metavar="R", help=say("for --text (default: preset zh-web)", "用于 --text（默认预设 zh-web）")
+    )
+    make.workspace(explain)
+    make.json(explain)
+
+    lister = make.verb(
+        "list", "the published datasets and versions", "已发布的数据集与版本", "yuliao list --workspace my-corpus"
+    )
+    make.workspace(lister)
+    make.json(lister)
+
+    for name, en, zh in (
+        ("show", "what a version holds", "某版本的内容"),
+        ("report", "where a version's or run's report is", "某版本或运行的报告位置"),
+        ("verify", "check a version against its manifest", "按清单核验版本"),
+    ):
+        parser = make.verb(name, en, zh, f"yuliao {name} my/dataset@1.0.0 --workspace my-corpus")
+        parser.add_argument(
+            "version",
+            metavar="NAME[@V]",
+            help=say("dataset and version; the latest by default", "数据集与版本；默认最新"),
+        )
+        make.workspace(parser)
+        make.json(parser)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a verb. Returns 0 when done, 1 when it failed, 2 for wrong use."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    lang = language(arguments)
+    args = build_parser(lang).parse_args(arguments)
+    args.lang = lang
+    module = "flows.tools" if args.verb in ("ingest", "measure", "dedup") else "flows.commands"
+    try:
+        command: Callable[[Any], int] = getattr(importlib.import_module(module), args.verb + "_command")
+        return command(args)
+    except CorpusError as error:
+        print(f"yuliao {args.verb}: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_status
+    except KeyboardInterrupt:
+        stopped = "stopped; what was finished stays, run the same command again to continue"
+        print(
+            f"yuliao {args.verb}: {stopped if lang == 'en' else '已停止；已完成的部分保留，再次运行即可继续'}",
+            file=sys.stderr,
+        )  # noqa: T201
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,179 @@
+"""The Prefect flow `curate`: one run of a recipe, a task a shard, no data through Prefect.
+
+Tasks run in Prefect's thread runner and each hands its shard to one pool of plain processes; what is done is known from
+the files alone, so Prefect's own result cache is off. Only transient errors are retried.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from threading import BoundedSemaphore
+from typing import Annotated, Any, TypeVar
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.context import FlowRunContext, get_run_context
+from prefect.futures import PrefectFuture, wait
+from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import Field
+
+from flows.pool import WorkerPool
+from flows.progress import progress
+from pipeline.curation import Curation, find_pairs_of
+from pipeline.engine import measure_shard, peak_memory, read_shard
+from pipeline.publish.publishing import funnel, publish
+from pipeline.publish.shards import rewrite_shard, write_shard
+from pipeline.storage import locked
+from schemas.errors import TransientError
+from schemas.recipe import parse_size
+
+R = TypeVar("R")
+
+
+def _transient(_task: Any, _run: Any, state: Any) -> bool:
+    """Retry only what may go away by itself."""
+    try:
+        state.result()
+    except TransientError:
+        return True
+    except BaseException:  # noqa: BLE001 - whatever else failed is not retried
+        return False
+    return False
+
+
+_TASK: dict[str, Any] = {
+    "retries": 2,
+    "retry_delay_seconds": [2, 10],
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": _transient,
+    "cache_policy": NO_CACHE,
+    "persist_result": False,
+}
+
+
+def _call(call: Callable[[], R], label: str) -> R:  # noqa: ARG001 - the label is the task run's name
+    return call()
+
+
+def _task(name: str) -> Any:
+    """A task that runs a call without arguments: Prefect would walk through and copy any other parameter."""
+    return task(name=name, task_run_name=f"{name} {{label}}", **_TASK)(_call)
+
+
+_READ, _MEASURE, _PAIRS, _DECIDE = _task("read"), _task("measure"), _task("find pairs"), _task("decide")
+_WRITE, _REWRITE, _PUBLISH = _task("write shard"), _task("rewrite shard"), _task("publish")
+
+
+@flow(
+    name="curate",
+    description="Raw files of a recipe's sources in, a published version and its ledger out (从原始文件到发布版本)",
+    flow_run_name="{recipe}",
+    task_runner=ThreadPoolTaskRunner(max_workers=64),
+    persist_result=False,
+    validate_parameters=True,
+)
+def curate(
+    recipe: Annotated[str, Field(min_length=1, title="Recipe / 配方", description="path of the recipe file")],
+    workspace: Annotated[
+        str | None,
+        Field(title="Workspace / 工作区", description="folder of workspace/ and store/; default the recipe's"),
+    ] = None,
+    workers: Annotated[int, Field(ge=1, le=256, title="Workers / 进程数")] = 2,
+    memory: Annotated[
+        str,
+        Field(
+            title="Memory / 内存上限",
+            description="ceiling of each process",
+            pattern=r"^\d+(\.\d+)?\s*[KMGTkmgt]i?[Bb]?$",
+        ),
+    ] = "2GiB",
+    sample: Annotated[
+        float | None, Field(gt=0, lt=1, title="Sample / 抽样", description="share; not published")
+    ] = None,
+    limit: Annotated[int | None, Field(ge=1, title="Limit / 上限", description="documents; not published")] = None,
+) -> dict[str, Any]:
+    """Run a recipe and publish a version; finished work is kept, and a finished recipe does nothing.
+
+    Returns a summary: dataset, version, run, read, published, removed by reason, paths of manifest and report.
+    """
+    started = time.perf_counter()
+    root = Path(workspace) if workspace else None
+    with progress().stage("hash inputs"):
+        curation = Curation.open(
+            Path(recipe), root, sample=sample, limit=limit, memory=int(parse_size(memory)), threads=workers
+        )
+    dataset = curation.plan.recipe.dataset
+    with locked(curation.workspace.lock(dataset), f"dataset '{dataset}' in {curation.workspace.root}"):
+        if curation.finished:
+            get_run_logger().info("nothing to do: %s is up to date", dataset)
+            return {"dataset": dataset, "nothing_to_do": True}
+        curation.workspace.sweep()
+        curation.snapshot.save(curation.workspace)
+        with WorkerPool(workers) as pool:
+            summary = _stages(curation, pool, started, workers)
+    _artifacts(summary)
+    return summary
+
+
+def _stages(curation: Curation, pool: WorkerPool, started: float, workers: int) -> dict[str, Any]:
+    run = partial(_all, pool)
+    run("read", _READ, read_shard, curation.read_jobs(), lambda job: job.files[0].uri)
+    run("measure", _MEASURE, measure_shard, curation.measure_jobs(), lambda job: job.folder.name[:8])
+    if curation.wants_pairs:
+        run("find near-duplicates", _PAIRS, find_pairs_of, [curation.pairs_job], lambda job: job.folder.name[:8])
+    with progress().stage("decide"):
+        decided = _DECIDE(curation.decide, curation.run[:8])
+    manifest = None
+    if not curation.sampled:
+        version, _ = curation.next_version(decided)
+        jobs = curation.shard_jobs(decided, version)
+        written = run("write shards", _WRITE, write_shard, jobs, lambda job: f"{job.source.id} {job.split} {job.chunk}")
+        removals = curation.removal_jobs(decided)
+        rewritten = run("rewrite shards", _REWRITE, rewrite_shard, removals, lambda job: job.shard.sha256[:8])
+        old_new = [(job.shard, new) for job, new in zip(removals, rewritten, strict=True)]
+        manifest = curation.manifest(decided, written, old_new)
+    context = get_run_context()
+    facts = {
+        "seconds": round(time.perf_counter() - started, 3),
+        "workers": workers,
+        "peak_memory_bytes": max(peak_memory(), curation.peak_memory()),
+        "prefect_flow_run": str(context.flow_run.id)
+        if isinstance(context, FlowRunContext) and context.flow_run
+        else None,
+    }
+    with progress().stage("publish"):
+        return dict(_PUBLISH(partial(publish, curation, decided, manifest, facts), curation.run[:8]))
+
+
+def _all(
+    pool: WorkerPool, name: str, work: Any, do: Callable[[Any], Any], jobs: Sequence[Any], label: Callable[[Any], str]
+) -> list[Any]:
+    """Submit one task a job, a few ahead of the workers, and return the results in order; an error ends the stage."""
+    ahead = BoundedSemaphore(2 * pool.workers)
+    futures: list[PrefectFuture[Any]] = []
+    with progress().stage(name, total=len(jobs)) as bar:
+
+        def done(_: PrefectFuture[Any]) -> None:
+            ahead.release()
+            bar.advance()
+
+        for job in jobs:
+            ahead.acquire()
+            if any(future.state.is_failed() or future.state.is_crashed() for future in futures):
+                break
+            futures.append(work.submit(partial(pool.run, do, job), label(job)))
+            futures[-1].add_done_callback(done)
+        wait(futures)
+        return [future.result() for future in futures]
+
+
+def _artifacts(summary: dict[str, Any]) -> None:
+    key = "".join(c if c.isalnum() else "-" for c in summary["dataset"].lower()).strip("-")
+    create_table_artifact(
+        key=f"funnel-{key}", table=funnel(summary), description=f"{summary['dataset']}: what was read, kept and removed"
+    )
+    lines = [f"**{summary['dataset']}** {summary['version'] or 'sample'}", ""]
+    lines += [f"- {name}: `{summary[name]}`" for name in ("report", "manifest", "ledger") if summary.get(name)]
+    create_markdown_artifact(key=f"report-{key}", markdown="\n".join(lines), description="where the report lies")

@@ -1,0 +1,40 @@
+"""Deployments: the flow `curate` registered with a Prefect server, scheduled, its parameters checked."""
+
+from typing import Any
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.exceptions import ObjectNotFound
+from prefect.schedules import Cron
+from prefect.types.entrypoint import EntrypointType
+
+from flows.curate import curate
+from schemas.errors import RecipeError
+
+
+def register(name: str, parameters: dict[str, Any], *, pool: str, cron: str | None, timezone: str) -> None:
+    """Register deployment `curate/NAME` on a work pool, which is made where it is missing.
+
+    Runs of one deployment never overlap: a run that is due while another works waits for it.
+    Raises RecipeError when the schedule is no cron expression.
+    """
+    try:
+        schedule = Cron(cron, timezone=timezone) if cron else None
+    except ValueError as error:
+        raise RecipeError(f"--cron '{cron}' --timezone '{timezone}': {error}") from None
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_work_pool(pool)
+        except ObjectNotFound:
+            client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
+    deployment = curate.to_deployment(
+        name=name,
+        parameters=parameters,
+        schedule=schedule,
+        concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
+        enforce_parameter_schema=True,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+        tags=["yuliao"],
+    )
+    deployment.apply(work_pool_name=pool)

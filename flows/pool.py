@@ -1,0 +1,67 @@
+"""Worker processes for the work on shards. They never import Prefect, so they start fast and stay small.
+
+One pool serves all stages of a run. A worker that dies (killed, out of memory) fails the jobs that were in the pool
+with a transient error; the next job starts a new pool.
+"""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+from schemas.errors import ShardError, TransientError
+
+R = TypeVar("R")
+
+
+class WorkerLostError(ShardError, TransientError):
+    """A worker process died; what it had finished stays."""
+
+
+class WorkerPool:
+    """A pool of `workers` processes that is made at the first job and made again after a death."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> "WorkerPool":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._pool is not None:
+            # After an error or Ctrl-C nobody waits for the rest; each file appears whole or not at all.
+            self._pool.shutdown(wait=error[0] is None, cancel_futures=True)
+            if error[0] is not None:
+                for process in list((self._pool._processes or {}).values()):
+                    process.terminate()
+
+    def run(self, work: Callable[[Any], R], job: Any) -> R:
+        """Run `work(job)` in a worker and wait. Raises what it raised, or WorkerLostError when the worker died."""
+        with self._lock:
+            if self._pool is None:
+                context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
+                self._pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_quiet)
+            pool = self._pool
+        try:
+            future: Future[R] = pool.submit(work, job)
+            return future.result()
+        except BrokenProcessPool as error:
+            with self._lock:
+                if self._pool is pool:
+                    self._pool = None
+            raise WorkerLostError(
+                f"a worker process died during {work.__name__} (out of memory, or killed); finished shards stay. "
+                "Use fewer --workers if it happens again"
+            ) from error
+
+
+def _quiet() -> None:
+    """Ctrl-C goes to every process of the terminal: only the parent answers it."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,80 @@
+"""Progress on stderr: a live bar on a terminal, one plain line a stage elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class Bar:
+    """One stage's progress; `advance` may be called from any thread."""
+
+    def __init__(self, rich_progress: Any, task: Any) -> None:
+        self._progress, self._task = rich_progress, task
+
+    def advance(self, steps: int = 1) -> None:
+        """Note that so many steps are done."""
+        if self._progress is not None:
+            self._progress.advance(self._task, steps)
+
+
+class Progress:
+    """Shows stages; quiet unless `shown`."""
+
+    def __init__(self, shown: bool) -> None:
+        self.shown = shown
+        self._rich: Any = None
+        if shown and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+            from rich.progress import Progress as Rich
+
+            self._rich = Rich(
+                SpinnerColumn(),
+                TextColumn("{task.description:<22}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                console=Console(stderr=True),
+            )
+
+    def __enter__(self) -> "Progress":
+        if self._rich is not None:
+            self._rich.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._rich is not None:
+            self._rich.stop()
+
+    @contextmanager
+    def stage(self, name: str, total: int = 1) -> Iterator[Bar]:
+        """Show a stage of `total` steps; one step is counted by itself."""
+        started = time.perf_counter()
+        task = self._rich.add_task(name, total=max(total, 1)) if self._rich is not None else None
+        yield Bar(self._rich, task)
+        if self._rich is not None:
+            self._rich.update(task, completed=max(total, 1))
+        elif self.shown:
+            print(f"{name}: {total} done in {time.perf_counter() - started:.1f} s", file=sys.stderr, flush=True)  # noqa: T201
+
+
+_current = Progress(shown=False)
+
+
+def progress() -> Progress:
+    """Return what shows the progress of this process."""
+    return _current
+
+
+@contextmanager
+def showing(shown: bool) -> Iterator[None]:
+    """Show progress on stderr within the block."""
+    global _current
+    before, _current = _current, Progress(shown)
+    try:
+        with _current:
+            yield
+    finally:
+        _current = before

@@ -1,0 +1,444 @@
+"""One run of a recipe, stage by stage: what has to be done, with what, and what came out.
+
+It decides nothing about when or where: `flows` asks for the jobs of a stage, runs them wherever it likes, and calls the
+next stage. Every stage can be asked again after a kill and gives only the jobs that are not done.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.decide import Decided, Deciding, Earlier, Part
+from pipeline.engine import MeasureJob, ReadJob, Shard, is_done, plan_shards, report_of, smallest_ids
+from pipeline.plan import Plan, load_recipe
+from pipeline.publish.shards import RemovalJob, ShardJob, published_schema
+from pipeline.publish.version import RunFacts, Version, load_earlier, make_manifest, next_version, open_version
+from pipeline.snapshot import Snapshot, take
+from pipeline.storage import Workspace, digest, read_columns, read_json, write_json, write_parquet
+from schemas import manifest as manifests
+from schemas.decision import FILES, QUARANTINE
+from schemas.errors import ContractError
+
+GROUPS = pa.schema([pa.field("group", pa.int64(), nullable=False)])
+
+
+@dataclass(frozen=True)
+class PairsJob:
+    """Everything `find_pairs_of` needs."""
+
+    folder: Path
+    signatures: tuple[Path, ...]
+    texts: tuple[Path, ...]
+    published: int
+    dedup: Any
+    threads: int
+
+
+@dataclass
+class Curation:
+    """A run: its plan, inputs, what was published before, and the shards it works on."""
+
+    plan: Plan
+    workspace: Workspace
+    snapshot: Snapshot
+    previous: Version | None
+    append: bool
+    sample: float | None
+    limit: int | None
+    memory: int
+    threads: int
+    earlier_snapshot: Snapshot | None
+    started: float = field(default_factory=time.perf_counter)
+
+    @classmethod
+    def open(
+        cls,
+        recipe: Path,
+        root: Path | None = None,
+        *,
+        sample: float | None = None,
+        limit: int | None = None,
+        memory: int = 2 << 30,
+        threads: int = 2,
+    ) -> "Curation":
+        """Check a recipe, list its inputs and find what was published before.
+
+        `root` holds `workspace/` and `store/`; the recipe's folder by default. `memory` is the ceiling of a process in
+        bytes. Raises RecipeError or SourceError before anything is written but the cache of file hashes.
+        """
+        base = recipe.resolve().parent
+        plan = Plan.of(load_recipe(recipe), base)
+        workspace = Workspace(root or base)
+        previous = open_version(workspace.store(plan.recipe.dataset))
+        earlier = _earlier_snapshot(workspace, previous)
+        snapshot = take(plan.recipe.sources, base, workspace).following(earlier)
+        append = previous is not None and earlier is not None and previous.manifest.fingerprint == plan.fingerprint
+        return cls(
+            plan,
+            workspace,
+            snapshot,
+            previous,
+            append and not (sample or limit),
+            sample,
+            limit,
+            memory,
+            threads,
+            earlier,
+        )
+
+    @property
+    def sampled(self) -> bool:
+        """Whether only a sample is measured; a sample is never published."""
+        return self.sample is not None or self.limit is not None
+
+    @cached_property
+    def run(self) -> str:
+        """SHA-256 of everything the result depends on."""
+        previous = self.previous.sha256 if self.previous else None
+        return digest("run", self.plan.fingerprint, self.snapshot.sha256, previous, self.sample, self.limit)
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the run's decisions, ledger and report lie."""
+        return self.workspace.run(self.run)
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing to do: the same recipe over the same files is published, or was sampled."""
+        if self.sampled:
+            return (self.folder / "run.json").exists()
+        if self.previous is None or self.previous.manifest.fingerprint != self.plan.fingerprint:
+            return False
+        published = {source.id: source.snapshot for source in self.previous.manifest.sources}
+        return all(self.snapshot.of_source(id).sha256 == sha256 for id, sha256 in published.items())
+
+    @cached_property
+    def shards(self) -> list[Shard]:
+        """The shards of this run: those of the new batch when appending, else of every batch."""
+        numbers = set(self.snapshot.batches)
+        if self.append and self.earlier_snapshot is not None:
+            numbers -= set(self.earlier_snapshot.batches)
+        return plan_shards(self.plan, self.snapshot, numbers)
+
+    def read_folder(self, shard: Shard) -> Path:
+        """Where a shard's documents lie as read."""
+        return self.workspace.reading(shard.read_key)
+
+    def measure_folder(self, shard: Shard) -> Path:
+        """Where a shard's cleaned documents, signals and signatures lie."""
+        key = digest(shard.measure_key, self.max_id) if self.sampled else shard.measure_key
+        return self.workspace.measured(key)
+
+    @cached_property
+    def max_id(self) -> str | None:
+        """The largest id that belongs to the sample; known for a limit only when everything was read."""
+        if self.sample is not None:
+            return f"{int(self.sample * 2**128):032x}"
+        return smallest_ids([self.read_folder(s) for s in self.shards], self.limit) if self.limit is not None else None
+
+    def read_jobs(self) -> list[ReadJob]:
+        """The shards that are still to be read."""
+        jobs = [
+            ReadJob(self.read_folder(s), self.plan.source(s.source), s.files, self.plan.recipe.limits, self.memory)
+            for s in self.shards
+        ]
+        return [job for job in jobs if not is_done(job.folder)]
+
+    def measure_jobs(self) -> list[MeasureJob]:
+        """The shards that are still to be cleaned, measured and signed; ask when everything is read."""
+        dedup = self.plan.recipe.dedup
+        jobs = [
+            MeasureJob(
+                self.measure_folder(s),
+                self.read_folder(s),
+                self.plan.steps,
+                dedup.permutations,
+                dedup.seed,
+                self.max_id,
+                self.memory,
+            )
+            for s in self.shards
+        ]
+        return [job for job in jobs if not is_done(job.folder)]
+
+    @cached_property
+    def pairs_job(self) -> PairsJob:
+        """What near-duplicates are looked for in: published shards when appending, then this run's."""
+        from pipeline.dedup.pairs import PAIRS_REVISION
+
+        published = self.previous.shards if self.append and self.previous else []
+        dataset = self.workspace.store(self.plan.recipe.dataset)
+        folders = [self.measure_folder(shard) for shard in self.shards]
+        dedup = self.plan.recipe.dedup
+        key = digest(
+            "pairs",
+            PAIRS_REVISION,
+            [shard.sha256 for shard in published],
+            [folder.name for folder in folders],
+            dedup.model_dump(exclude={"keep", "exact", "near"}),
+        )
+        return PairsJob(
+            self.workspace.pairs(key),
+            (
+                *(dataset / s.path.replace("shards/", "signatures/", 1) for s in published),
+                *(folder / "signatures.parquet" for folder in folders),
+            ),
+            (*(dataset / s.path for s in published), *(folder / "documents.parquet" for folder in folders)),
+            sum(shard.rows for shard in published),
+            dedup,
+            self.threads,
+        )
+
+    @property
+    def wants_pairs(self) -> bool:
+        """Whether near-duplicates are still to be found."""
+        return self.plan.recipe.dedup.near and not is_done(self.pairs_job.folder)
+
+    def decide(self) -> Decided:
+        """Decide on every document, write decisions and ledger, and check that the counts reconcile."""
+        groups, pairs = None, None
+        if self.plan.recipe.dedup.near:
+            groups = read_columns(self.pairs_job.folder / "groups.parquet").column(0).to_numpy()
+            pairs = read_columns(self.pairs_job.folder / "pairs.parquet")
+        decided = Deciding(self.plan, self.parts, self.earlier, append=self.append).decide(groups, pairs)
+        decided.reconcile(Counter(decided.read) if self.sampled else self.read_counts)
+        self._gather_files()
+        return decided
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """The measured shards with where their decisions go."""
+        return [
+            Part(
+                s.number,
+                s.batch,
+                s.source,
+                self.measure_folder(s),
+                self.folder / "decisions" / f"part-{s.number:05d}.parquet",
+                self.folder / "ledger" / f"part-{s.number:05d}.parquet",
+            )
+            for s in self.shards
+        ]
+
+    @cached_property
+    def earlier(self) -> Earlier:
+        """What the previous version published."""
+        return load_earlier(self.previous, self._gone_ids()) if self.previous else Earlier.nothing()
+
+    def _gone_ids(self) -> set[str]:
+        """Published ids whose file has gone or changed, where the recipe retracts such documents."""
+        if not self.append or self.plan.recipe.on_gone == "keep" or self.earlier_snapshot is None:
+            return set()
+        now = {(f.source, f.uri, f.sha256) for f in self.snapshot.files}
+        gone = {(f.source, f.uri) for f in self.earlier_snapshot.files if (f.source, f.uri, f.sha256) not in now}
+        found: set[str] = set()
+        for path in sorted((self.workspace.private / "runs").glob("*/ledger/*.parquet")):
+            table = read_columns(path, ["id", "source", "uri"])
+            table = table.filter(pc.is_in(table.column("uri"), pa.array(sorted({uri for _, uri in gone}), pa.string())))
+            found |= {r["id"] for r in table.to_pylist() if (r["source"], r["uri"]) in gone}
+        return found
+
+    @cached_property
+    def read_counts(self) -> Counter[str]:
+        """Documents read, by source, as the readers counted them."""
+        counts: Counter[str] = Counter()
+        for shard in self.shards:
+            counts[shard.source] += int(report_of(self.read_folder(shard))["rows"])
+        return counts
+
+    @cached_property
+    def outcomes(self) -> dict[str, Counter[str]]:
+        """Input files of this run by source and outcome. Raises ContractError when a file is missing."""
+        found: dict[str, Counter[str]] = {}
+        for shard in self.shards:
+            report = report_of(self.read_folder(shard))
+            found.setdefault(shard.source, Counter()).update(report["outcomes"])
+            if report["files"] != len(shard.files):
+                raise ContractError(
+                    f"{self.read_folder(shard)}: {len(shard.files)} files but {report['files']} outcomes"
+                )
+        return found
+
+    def peak_memory(self) -> int:
+        """The most resident memory any worker had on this run's shards, bytes."""
+        folders = [folder(shard) for shard in self.shards for folder in (self.read_folder, self.measure_folder)]
+        return max((int(report_of(folder)["peak_memory_bytes"]) for folder in folders), default=0)
+
+    def _gather_files(self) -> None:
+        for name, schema in (("files.parquet", FILES), ("quarantine.parquet", QUARANTINE)):
+            tables = [read_columns(self.read_folder(shard) / name) for shard in self.shards]
+            write_parquet(self.folder / name, schema, tables)
+
+    def next_version(self, decided: Decided) -> tuple[str, RunFacts]:
+        """The version to publish and what the run contributes to its manifest."""
+        kept = decided.kept.total()
+        left = int(decided.replaced.sum()) - decided.changed
+        added = kept - decided.unchanged.total() - decided.changed
+        if not self.append:
+            added = kept - (len(self.earlier.ids) - int(decided.replaced.sum())) - decided.changed
+        facts = RunFacts(
+            self.run,
+            self.snapshot,
+            decided.read,
+            decided.removed,
+            self.outcomes,
+            added,
+            left,
+            decided.changed,
+            kept - added - decided.changed,
+        )
+        previous = self.previous.manifest if self.previous else None
+        return next_version(previous, added, left, decided.changed), facts
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The columns of the version."""
+        return published_schema({name: self.plan.signal_columns[name] for name in self.plan.recipe.publish.columns})
+
+    def _metadata(self) -> dict[str, str]:
+        return {
+            "yuliao.dataset": self.plan.recipe.dataset,
+            "yuliao.schema": digest([(f.name, str(f.type)) for f in self.schema]),
+            "yuliao.fingerprint": self.plan.fingerprint,
+        }
+
+    def shard_jobs(self, decided: Decided, version: str) -> list[ShardJob]:
+        """The shards to publish, in order of (batch, source, split, chunk)."""
+        publish, parts = self.plan.recipe.publish, {part.number: part for part in self.parts}
+        return [
+            ShardJob(
+                tuple((parts[n].folder, parts[n].decisions) for n in decided.chunks[key]),
+                self.plan.source(key[1]),
+                key[2],
+                key[3],
+                version,
+                tuple(publish.columns),
+                self.schema,
+                self._metadata(),
+                self.plan.recipe.dedup.permutations,
+                publish.row_group_bytes,
+                self.workspace.store(self.plan.recipe.dataset),
+                self.folder / "published" / f"{key[0]}-{key[1]}-{key[2]}-{key[3]}.json",
+                self.memory,
+            )
+            for key in sorted(decided.chunks)
+        ]
+
+    def removal_jobs(self, decided: Decided) -> list[RemovalJob]:
+        """The published shards that hold a document that must leave; only when appending."""
+        if not self.append or self.previous is None:
+            return []
+        from pipeline.decide import hex_of
+
+        jobs = []
+        for number, shard in enumerate(self.previous.shards):
+            rows = np.flatnonzero((self.earlier.shard == number) & decided.replaced)
+            if len(rows):
+                jobs.append(
+                    RemovalJob(
+                        shard,
+                        frozenset(hex_of(self.earlier.ids[rows])),
+                        self._metadata(),
+                        self.plan.recipe.dedup.permutations,
+                        self.plan.recipe.publish.row_group_bytes,
+                        self.workspace.store(self.plan.recipe.dataset),
+                        self.folder / "published" / f"without-{shard.sha256[:16]}.json",
+                        self.memory,
+                    )
+                )
+        return jobs
+
+    def manifest(
+        self,
+        decided: Decided,
+        written: Sequence[manifests.Shard],
+        rewritten: Sequence[tuple[manifests.Shard, manifests.Shard | None]],
+    ) -> manifests.Manifest:
+        """The manifest of the version; checks that the shards hold what the decisions say.
+
+        `written` in the order of `shard_jobs`; `rewritten` as (old, new or None).
+        Raises ContractError when counts differ.
+        """
+        version, facts = self.next_version(decided)
+        published = sum(shard.rows for shard in written)
+        expected = decided.kept.total() - decided.unchanged.total()
+        if published != expected:
+            raise ContractError(f"{expected} documents were to be published but shards hold {published}; nothing was")
+        segments = self._segments(decided, written, {old.sha256: new for old, new in rewritten})
+        manifest = make_manifest(self.plan, version, self.previous, segments, facts, self.schema)
+        before = self.previous.manifest.counts.documents if self.previous else 0
+        if before + facts.added - facts.left != manifest.counts.documents:
+            raise ContractError(
+                f"{before} documents before, {facts.added} added, {facts.left} removed, but shards hold "
+                f"{manifest.counts.documents}; nothing was published"
+            )
+        return manifest
+
+    def _segments(
+        self, decided: Decided, written: Sequence[manifests.Shard], rewritten: dict[str, manifests.Shard | None]
+    ) -> list[manifests.Segment]:
+        """Earlier segments less what left, then one segment for each batch this run published."""
+        segments = []
+        if self.append and self.previous is not None:
+            for segment in self.previous.manifest.segments:
+                shards = [rewritten.get(shard.sha256, shard) for shard in segment.shards]
+                there = [shard for shard in shards if shard is not None]
+                if there:
+                    segments.append(manifests.Segment(run=segment.run, shards=there))
+        keys = sorted(decided.chunks)
+        for batch in sorted({key[0] for key in keys}):
+            shards_of = [shard for key, shard in zip(keys, written, strict=True) if key[0] == batch]
+            segments.append(manifests.Segment(run=self.run, shards=shards_of))
+        return segments
+
+    def finish(self, manifest: manifests.Manifest | None, decided: Decided, facts: dict[str, Any]) -> None:
+        """Note that the run is done: its summary, last of all its files."""
+        summary = {
+            "dataset": self.plan.recipe.dataset,
+            "run": self.run,
+            "version": manifest.version if manifest else None,
+            "mode": "sample" if self.sampled else "append" if self.append else "build",
+            "parts": [part.folder.name for part in self.parts],
+            "read": decided.read.total(),
+            "published": decided.kept.total(),
+            "removed": {source: dict(sorted(c.items())) for source, c in sorted(decided.removed.items())},
+            "fingerprint": self.plan.fingerprint,
+            **facts,
+        }
+        write_json(self.folder / "run.json", summary)
+
+
+def _earlier_snapshot(workspace: Workspace, previous: Version | None) -> Snapshot | None:
+    if previous is None:
+        return None
+    return Snapshot.load(workspace, [source.snapshot for source in previous.manifest.sources])
+
+
+def find_pairs_of(job: PairsJob) -> dict[str, Any]:
+    """Find groups and verified pairs and write them, the report last."""
+    from pipeline.dedup.pairs import PAIRS, find_pairs
+    from pipeline.engine import REPORT
+
+    started = time.perf_counter()
+    groups, pairs = find_pairs(
+        job.signatures, job.texts, job.dedup, published=job.published, scratch=job.folder / "scratch"
+    )
+    write_parquet(job.folder / "groups.parquet", GROUPS, [pa.table({"group": groups}, schema=GROUPS)])
+    write_parquet(job.folder / "pairs.parquet", PAIRS, [pairs])
+    report = {"rows": len(groups), "pairs": pairs.num_rows, "seconds": round(time.perf_counter() - started, 3)}
+    write_json(job.folder / REPORT, report)
+    return report
+
+
+def runs_of(workspace: Workspace) -> list[dict[str, Any]]:
+    """Return the summaries of finished runs in a workspace, with their folders."""
+    paths = sorted((workspace.private / "runs").glob("*/run.json"))
+    return [{**read_json(path), "folder": str(path.parent)} for path in paths]

@@ -1,0 +1,227 @@
+"""The work on one shard: read its files, then clean, measure and sign its documents. The only loop over batches.
+
+A shard is a group of input files of one source (about 16 MB, so that the cost of a task is small beside its work).
+Each stage writes a folder named by everything its content depends on, its report last: a folder with a report is done,
+and whoever needs the same content again, in this run or a later one, finds it.
+"""
+
+import resource
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.plan import ENGINE_COLUMNS, Plan
+from pipeline.snapshot import Snapshot
+from pipeline.step import Step, apply
+from pipeline.storage import ParquetSink, batches, digest, read_json, write_json, write_parquet
+from schemas.decision import FILES, QUARANTINE
+from schemas.document import DOCUMENT, content_hashes
+from schemas.errors import ContractError, ShardError
+from schemas.source import InputFile, Limits, Source
+
+SHARD_BYTES = 16 << 20
+SHARD_FILES = 1024
+REPORT = "report.json"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A group of input files of one source and batch, in uri order, with the keys of its two stages."""
+
+    number: int
+    batch: int
+    source: str
+    files: tuple[InputFile, ...]
+    read_key: str
+    measure_key: str
+
+
+@dataclass(frozen=True)
+class ReadJob:
+    """Everything `read_shard` needs: small, picklable, no data."""
+
+    folder: Path
+    source: Source
+    files: tuple[InputFile, ...]
+    limits: Limits
+    memory: int
+    raw_ids: bool = False
+
+
+@dataclass(frozen=True)
+class MeasureJob:
+    """Everything `measure_shard` needs. `max_id` bounds a sample: only ids up to it are measured."""
+
+    folder: Path
+    read: Path
+    steps: tuple[Step, ...]
+    permutations: int
+    seed: int
+    max_id: str | None
+    memory: int
+
+
+def plan_shards(plan: Plan, snapshot: Snapshot, numbers: Iterable[int]) -> list[Shard]:
+    """Group the files of some batches into shards, in (batch, source, uri) order."""
+    shards: list[Shard] = []
+    for batch in sorted(numbers):
+        shards += [
+            _shard(plan, len(shards) + i, batch, group) for i, group in enumerate(group_files(snapshot.batch(batch)))
+        ]
+    return shards
+
+
+def group_files(files: Sequence[InputFile]) -> Iterator[list[InputFile]]:
+    """Yield files in order in groups of one source, about `SHARD_BYTES` and at most `SHARD_FILES` each."""
+    group: list[InputFile] = []
+    size = 0
+    for file in files:
+        full = size + file.bytes > SHARD_BYTES or len(group) >= SHARD_FILES
+        if group and (full or group[0].source != file.source):
+            yield group
+            group, size = [], 0
+        group.append(file)
+        size += file.bytes
+    if group:
+        yield group
+
+
+def _shard(plan: Plan, number: int, batch: int, group: list[InputFile]) -> Shard:
+    source = plan.source(group[0].source)
+    read_key = digest("read", plan.reading_identity(source), [(f.uri, f.sha256) for f in group])
+    return Shard(number, batch, source.id, tuple(group), read_key, digest("measure", read_key, plan.measuring_identity))
+
+
+def is_done(folder: Path) -> bool:
+    """Whether a stage's folder holds its report, which is written last."""
+    return (folder / REPORT).exists()
+
+
+def read_shard(job: ReadJob) -> dict[str, Any]:
+    """Read the files of a shard into `documents.parquet`, `files.parquet`, `quarantine.parquet`; return the report.
+
+    Bad files and records are accounted for in files and quarantine; nothing is raised for them.
+    Raises ShardError when the memory ceiling is passed, naming the file.
+    """
+    started = time.perf_counter()
+    outcomes: list[dict[str, Any]] = []
+    quarantine: list[dict[str, Any]] = []
+    documents = documents_of(job, outcomes, quarantine)
+    rows = write_parquet(job.folder / "documents.parquet", DOCUMENT, documents)
+    write_parquet(job.folder / "files.parquet", FILES, [pa.Table.from_pylist(outcomes, FILES)])
+    write_parquet(job.folder / "quarantine.parquet", QUARANTINE, [pa.Table.from_pylist(quarantine, QUARANTINE)])
+    if sum(outcome["records"] for outcome in outcomes) != rows:
+        raise ContractError(f"{job.files[0].uri} and {len(job.files) - 1} more files: records do not add up to {rows}")
+    counts: dict[str, int] = {}
+    for outcome in outcomes:
+        counts[outcome["outcome"]] = counts.get(outcome["outcome"], 0) + 1
+    report = {"rows": rows, "files": len(outcomes), "outcomes": counts, "quarantined": len(quarantine)}
+    return _finish(job.folder, report, started)
+
+
+def documents_of(
+    job: ReadJob, outcomes: list[dict[str, Any]], quarantine: list[dict[str, Any]]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the documents of a shard's files; what became of files and bad records is appended to the two lists."""
+    from pipeline.readers.reading import read_file, read_hub
+
+    for file in job.files:
+        read = read_file if job.source.hub is None else read_hub
+        reading = read(file, job.source, job.limits, raw_ids=job.raw_ids)
+        for batch in reading:
+            check_memory(job.memory, f"reading {file.uri}", "lower `limits.record_bytes` in the recipe")
+            yield batch
+        outcomes.append(reading.outcome)
+        quarantine.extend(reading.quarantine)
+
+
+def measure_shard(job: MeasureJob) -> dict[str, Any]:
+    """Clean, measure and sign the documents that were read; return the report.
+
+    Writes `documents.parquet` (cleaned text), `signals.parquet` and `signatures.parquet`, row for row alike.
+    """
+    from pipeline.dedup.signature import sign, signatures_schema
+
+    started = time.perf_counter()
+    columns = [pa.field(name, dtype) for step in job.steps for name, dtype in step.adds.items()]
+    hashed = [pa.field(name, dtype, nullable=False) for name, dtype in ENGINE_COLUMNS.items()]
+    documents_schema = pa.schema([*DOCUMENT, *hashed])
+    signals_schema = pa.schema([DOCUMENT.field("id"), *columns])
+    with (
+        ParquetSink(job.folder / "documents.parquet", documents_schema) as documents,
+        ParquetSink(job.folder / "signals.parquet", signals_schema) as signals,
+        ParquetSink(job.folder / "signatures.parquet", signatures_schema(job.permutations)) as signatures,
+    ):
+        for table in batches(job.read / "documents.parquet"):
+            batch = _one_batch(_sampled(table, job.max_id))
+            check_memory(job.memory, f"measuring {job.read.name}", "raise --memory")
+            batch = apply(job.steps, batch)
+            text = batch.column("text")
+            signatures.write(sign(text, permutations=job.permutations, seed=job.seed))
+            signals.write(batch.select(signals_schema.names))
+            batch = batch.append_column(hashed[0], content_hashes(text.to_pylist()))
+            batch = batch.append_column(hashed[1], pc.binary_length(text).cast(pa.int64()))
+            documents.write(batch.select(documents_schema.names))
+    return _finish(job.folder, {"rows": documents.rows}, started)
+
+
+def _sampled(table: pa.Table, max_id: str | None) -> pa.Table:
+    return table if max_id is None else table.filter(pc.less_equal(table.column("id"), max_id))
+
+
+def _one_batch(table: pa.Table) -> pa.RecordBatch:
+    chunks = table.combine_chunks().to_batches()
+    return chunks[0] if chunks else pa.RecordBatch.from_pylist([], table.schema)
+
+
+def _finish(folder: Path, report: dict[str, Any], started: float) -> dict[str, Any]:
+    report = {**report, "seconds": round(time.perf_counter() - started, 3), "peak_memory_bytes": peak_memory()}
+    write_json(folder / REPORT, report)
+    return report
+
+
+def peak_memory() -> int:
+    """Return the most resident memory this process has had, bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def check_memory(ceiling: int, doing: str, remedy: str) -> None:
+    """Raise ShardError when this process has passed its ceiling (bytes of resident memory); called once a batch."""
+    if peak_memory() > ceiling:
+        raise ShardError(
+            f"{doing}: the process reached {peak_memory() >> 20} MiB, more than the ceiling of {ceiling >> 20} MiB "
+            f"(--memory); {remedy}, or raise --memory"
+        )
+
+
+def smallest_ids(read: Sequence[Path], limit: int) -> str | None:
+    """Return the id up to which there are `limit` documents, None where there are not that many."""
+    ids = pa.chunked_array(
+        [
+            chunk
+            for folder in read
+            for t in batches(folder / "documents.parquet", ["id"])
+            for chunk in t.column(0).chunks
+        ],
+        pa.string(),
+    )
+    if limit >= len(ids):
+        return None
+    return str(ids.take(pc.select_k_unstable(ids, limit, [("", "ascending")])).to_pylist()[-1])
+
+
+def total(reports: Iterable[dict[str, Any]], name: str) -> int:
+    """Return the sum of a count over reports."""
+    return sum(int(report[name]) for report in reports)
+
+
+def report_of(folder: Path) -> dict[str, Any]:
+    """Return the report of a finished stage."""
+    return dict(read_json(folder / REPORT))

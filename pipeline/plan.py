@@ -1,0 +1,243 @@
+"""Plans: a recipe, checked as a whole before any data is read, with its steps built and its identity known."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import yaml
+from pydantic import ValidationError
+
+from pipeline.select import Check, check_columns, checks_of
+from pipeline.step import Cleaner, Signal, Step, build, catalogue, columns_of
+from pipeline.storage import digest
+from schemas.document import DOCUMENT, PUBLISHED
+from schemas.errors import RecipeError, unknown_name
+from schemas.recipe import Recipe, Rule
+from schemas.source import Source
+
+# Steps that every plan ends with unless the recipe sets them itself: a version publishes their columns.
+REQUIRED = {"char_count": "characters", "lang": "language"}
+# Columns that the engine itself adds to a measured shard.
+ENGINE_COLUMNS = {"content_hash": pa.string(), "text_bytes": pa.int64()}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked recipe: built steps, rules as checks, and what each stage depends on."""
+
+    recipe: Recipe
+    base: Path
+    steps: tuple[Step, ...]
+    rules: tuple[Rule, ...]
+
+    @classmethod
+    def of(cls, recipe: Recipe, base: Path) -> "Plan":
+        """Build the steps and check that every column a step or rule needs is there when it runs.
+
+        Raises RecipeError naming the step, rule or column.
+        """
+        steps, rules = expand(recipe)
+        steps += [build({"kind": kind}) for column, kind in REQUIRED.items() if column not in columns_of(steps)]
+        _check_steps(steps)
+        plan = cls(recipe, base, tuple(steps), tuple(rules))
+        check_columns(rules, plan.columns, [source.id for source in recipe.sources])
+        for name in recipe.publish.columns:
+            if name not in plan.signal_columns:
+                raise RecipeError("publish.columns: " + unknown_name("column", name, plan.signal_columns))
+            if name in PUBLISHED.names:
+                raise RecipeError(f"publish.columns: '{name}' is always published; leave it out")
+        for key in recipe.dedup.keep:
+            if key not in ("rank", "id") and key not in plan.signal_columns:
+                known = ["rank", "id", *plan.signal_columns]
+                raise RecipeError("dedup.keep: " + unknown_name("column", key, known))
+        return plan
+
+    @cached_property
+    def signal_columns(self) -> dict[str, pa.DataType]:
+        """Columns that the steps add, in order."""
+        return columns_of(self.steps)
+
+    @cached_property
+    def columns(self) -> dict[str, pa.DataType]:
+        """Every column that a rule may test."""
+        read = {field.name: field.type for field in DOCUMENT if field.name != "text"}
+        return {**read, **self.signal_columns, **ENGINE_COLUMNS}
+
+    @cached_property
+    def checks(self) -> list[Check]:
+        """The rules, one check a bound."""
+        return checks_of(self.rules)
+
+    def source(self, id: str) -> Source:
+        """The source of an id."""
+        return next(source for source in self.recipe.sources if source.id == id)
+
+    def reading_identity(self, source: Source) -> dict[str, Any]:
+        """What the outcome of reading a source's files depends on, besides the files."""
+        return {
+            "source": source.model_dump(include={"id", "reader", "fields", "hub"}),
+            "limits": self.recipe.limits.model_dump(),
+            "readers": reader_revisions(),
+        }
+
+    @cached_property
+    def measuring_identity(self) -> dict[str, Any]:
+        """What cleaning, measuring and signing depend on, besides the documents."""
+        dedup = self.recipe.dedup
+        return {
+            "steps": [step.identity() for step in self.steps],
+            "signature": [dedup.permutations, dedup.seed],
+            "engine": ENGINE_REVISION,
+        }
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the built plan: equal for equal behaviour, whatever the recipe's comments, order or paths."""
+        recipe = self.recipe.model_dump(mode="json", by_alias=True, exclude={"steps", "select", "sources"})
+        sources = [source.model_dump(mode="json", exclude={"path"}) for source in self.recipe.sources]
+        rules = [rule.model_dump(mode="json", by_alias=True) for rule in self.rules]
+        return digest(recipe, sources, rules, self.measuring_identity, reader_revisions())
+
+    def public_recipe(self) -> dict[str, Any]:
+        """The recipe with defaults and presets filled in, as the manifest carries it: no absolute or internal path."""
+        recipe = self.recipe.model_dump(mode="json", by_alias=True)
+        for entry, source in zip(recipe["sources"], self.recipe.sources, strict=True):
+            if source.internal or any(Path(path).is_absolute() for path in source.paths):
+                entry["path"] = None
+        recipe["steps"] = [step.spec() for step in self.steps]
+        recipe["select"] = [rule.model_dump(mode="json", by_alias=True, exclude_none=True) for rule in self.rules]
+        return recipe
+
+
+ENGINE_REVISION = 1
+
+
+def reader_revisions() -> dict[str, int]:
+    """Return the behaviour revision of every reader."""
+    from pipeline.readers.reader import Reader
+
+    return {kind: step.revision for kind, step in catalogue().items() if issubclass(step, Reader)}
+
+
+def expand(recipe: Recipe) -> tuple[list[Step], list[Rule]]:
+    """Return the built steps with presets expanded, and the rules: the recipe's own, else those of its presets."""
+    steps: list[Step] = []
+    rules: list[Rule] = []
+    for spec in recipe.steps:
+        if "preset" not in spec:
+            steps.append(build(spec))
+            continue
+        if set(spec) != {"preset"}:
+            raise RecipeError(f"a preset takes no parameters, got {spec}; write its steps out to change them")
+        found = preset(spec["preset"])
+        steps += [build(step) for step in found["steps"]]
+        rules += [Rule.model_validate(rule) for rule in found["select"]]
+    return steps, rules if recipe.select is None else list(recipe.select)
+
+
+def preset(name: str) -> Mapping[str, Any]:
+    """Return a preset: `steps` and `select` in a recipe's own form. Raises RecipeError for an unknown name."""
+    folder = files("pipeline") / "presets"
+    known = [entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")]
+    if name not in known:
+        raise RecipeError(unknown_name("preset", name, known))
+    return dict(yaml.safe_load((folder / f"{name}.yaml").read_text("utf-8")))
+
+
+def _check_steps(steps: Sequence[Step]) -> None:
+    there = {field.name for field in DOCUMENT}
+    for number, step in enumerate(steps, 1):
+        where = f"steps, number {number} ({step.kind}): "
+        if not isinstance(step, Cleaner | Signal):
+            raise RecipeError(where + "a reader is chosen by a source's `reader`, not among the steps")
+        for column in step.needs:
+            if column not in there:
+                raise RecipeError(where + f"needs the column '{column}', which no step before it adds")
+        for column in step.adds:
+            if column in there:
+                raise RecipeError(where + f"adds the column '{column}', which is there already; keep one of the two")
+            there.add(column)
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and check a recipe file. Raises RecipeError naming file, line, field, and the known fields."""
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise RecipeError(f"{path}: no such file; `yuliao init DIR` makes a recipe to start from") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    return parse_recipe(text, str(path))
+
+
+def parse_recipe(text: str, name: str = "recipe") -> Recipe:
+    """Check a recipe's YAML; `name` stands before every message. Raises RecipeError with all problems, one a line."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise RecipeError(f"{name}: a recipe is a mapping with at least `dataset`, `sources` and `publish`")
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        problems = [_problem(name, node, problem) for problem in error.errors()]
+        raise RecipeError("\n".join(dict.fromkeys(problems))) from None
+
+
+def _problem(name: str, node: Any, problem: Mapping[str, Any]) -> str:
+    place = [part for part in problem["loc"] if not (isinstance(part, str) and part in ("str", "list[str]"))]
+    line = _line(node, place)
+    field = ".".join(str(part) for part in place)
+    if problem["type"] == "extra_forbidden":
+        message = unknown_name("field", str(place[-1]), _known_fields(place[:-1]))
+    elif problem["type"] == "missing":
+        message = f"the field '{place[-1]}' is required"
+    else:
+        message = f"{problem['msg'].removeprefix('Value error, ')} (got {_short(problem['input'])})"
+    return f"{name}, line {line}, {field}: {message}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _line(node: Any, place: Sequence[Any]) -> int:
+    """The line of the deepest part of a place that the YAML holds, from 1."""
+    line = node.start_mark.line + 1
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((k, v) for k, v in node.value if k.value == str(part)), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
+def _known_fields(place: Sequence[Any]) -> list[str]:
+    """The fields a mapping at a place of the recipe may have."""
+    model: Any = Recipe
+    for part in place:
+        if isinstance(part, int):
+            continue
+        model = _model_in(model.model_fields[part].annotation)
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> Any:
+    """The pydantic model inside an annotation such as `list[Source]` or `Hub | None`."""
+    if hasattr(annotation, "model_fields"):
+        return annotation
+    found = [_model_in(inner) for inner in getattr(annotation, "__args__", ())]
+    return next((model for model in found if model is not None), None)

@@ -1,0 +1,295 @@
+"""Versions: from published shards to an immutable folder `versions/vX.Y.Z`, and back.
+
+The manifest follows from the inputs alone. A version's folder is written aside and renamed whole; the pointer `latest`
+moves last, so a reader never meets half a version.
+"""
+
+import hashlib
+import os
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from importlib.metadata import version as package_version
+from pathlib import Path
+from platform import python_version
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.decide import Earlier, words16
+from pipeline.plan import Plan
+from pipeline.publish.shards import totals
+from pipeline.snapshot import Snapshot
+from pipeline.storage import ASIDE, json_bytes, read_columns, read_json, sync_folder, write_bytes
+from schemas.errors import StoreError
+from schemas.manifest import Counts, Manifest, Previous, Segment, Shard, Signatures, SourceRecord, StepRecord
+
+LATEST = "latest"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A published version: its folder, manifest and the manifest's SHA-256."""
+
+    folder: Path
+    manifest: Manifest
+    sha256: str
+
+    @property
+    def dataset(self) -> Path:
+        """The folder of the dataset, which shard paths are relative to."""
+        return self.folder.parent.parent
+
+    @property
+    def shards(self) -> list[Shard]:
+        """Every shard, in order."""
+        return [shard for segment in self.manifest.segments for shard in segment.shards]
+
+
+def open_version(dataset: Path, version: str | None = None) -> Version | None:
+    """Open a version of a dataset, the latest by default; None where nothing was ever published.
+
+    Raises StoreError when the version is not there or its manifest is broken.
+    """
+    if version is None:
+        pointer = dataset / LATEST
+        if not pointer.exists():
+            return None
+        version = pointer.read_text("utf-8").strip()
+    folder = dataset / "versions" / f"v{version.removeprefix('v')}"
+    path = folder / "manifest.json"
+    if not path.exists():
+        known = ", ".join(versions(dataset)) or "none"
+        raise StoreError(f"{dataset}: there is no version {version}; published are: {known}")
+    data = path.read_bytes()
+    try:
+        manifest = Manifest.model_validate_json(data)
+    except ValueError as error:
+        raise StoreError(f"{path}: no manifest of a format this program knows ({error})") from error
+    return Version(folder, manifest, hashlib.sha256(data).hexdigest())
+
+
+def versions(dataset: Path) -> list[str]:
+    """Return the published versions of a dataset, oldest first."""
+    folders = (dataset / "versions").glob("v*")
+    return sorted((folder.name[1:] for folder in folders), key=lambda v: [int(part) for part in v.split(".")])
+
+
+def datasets_in(store: Path) -> list[str]:
+    """Return the names of the datasets under a store folder."""
+    return sorted(str(pointer.parent.relative_to(store)) for pointer in store.rglob(LATEST) if pointer.is_file())
+
+
+def load_earlier(version: Version, gone: set[str]) -> Earlier:
+    """Read from a version what decisions need; `gone` are ids whose file has gone and that are to leave."""
+    ids, content, first, shard_of = [], [], [], []
+    for number, shard in enumerate(version.shards):
+        table = read_columns(version.dataset / shard.path, ["id", "content_hash", "first_version"])
+        ids.append(words16(table.column("id")))
+        content.append(words16(table.column("content_hash")))
+        first += table.column("first_version").to_pylist()
+        shard_of.append(np.full(table.num_rows, number, np.int64))
+    nothing = Earlier.nothing()
+    words = np.concatenate([nothing.ids, *ids])
+    leaving = words16(pa.chunked_array([sorted(gone)], pa.string())) if gone else nothing.ids
+    return Earlier(
+        words,
+        np.concatenate([nothing.content, *content]),
+        first,
+        np.concatenate([nothing.shard, *shard_of]),
+        _rows_in(words, leaving),
+    )
+
+
+def _rows_in(words: Any, wanted: Any) -> Any:
+    pair = np.dtype([("a", np.uint64), ("b", np.uint64)])
+    return np.isin(np.ascontiguousarray(words).view(pair).ravel(), np.ascontiguousarray(wanted).view(pair).ravel())
+
+
+def next_version(previous: Manifest | None, added: int, removed: int, changed: int) -> str:
+    """Return the semantic version that a change asks for (Croissant 1.1).
+
+    Major when documents left or changed, minor when documents were only added, patch when the data are the same.
+    """
+    if previous is None:
+        return "1.0.0"
+    major, minor, patch = (int(part) for part in previous.version.split("."))
+    if removed or changed:
+        return f"{major + 1}.0.0"
+    return f"{major}.{minor + 1}.0" if added else f"{major}.{minor}.{patch + 1}"
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a run contributes to its manifest."""
+
+    run: str
+    snapshot: Snapshot
+    read: Counter[str]
+    removed: dict[str, Counter[str]]
+    outcomes: dict[str, Counter[str]]
+    added: int
+    left: int
+    changed: int
+    unchanged: int
+
+
+def make_manifest(
+    plan: Plan, version: str, previous: Version | None, segments: list[Segment], facts: RunFacts, schema: pa.Schema
+) -> Manifest:
+    """Return the manifest of a version."""
+    shards = [shard for segment in segments for shard in segment.shards]
+    kept = facts.added + facts.changed + facts.unchanged
+    resources = {r.name: r for step in plan.steps for r in step.resources()}
+    rows = facts.read.total()
+    return Manifest(
+        dataset=plan.recipe.dataset,
+        version=version,
+        previous=Previous(version=previous.manifest.version, sha256=previous.sha256) if previous else None,
+        fingerprint=plan.fingerprint,
+        run=facts.run,
+        recipe=plan.public_recipe(),
+        code={
+            "package": "yuliao",
+            "version": package_version("yuliao"),
+            "steps": {step.kind: step.revision for step in plan.steps},
+        },
+        environment=environment(),
+        sources=[_source_record(plan, facts, source.id, shards) for source in plan.recipe.sources],
+        steps=[
+            *(
+                StepRecord(
+                    kind=s.kind, revision=s.revision, params=s.model_dump(mode="json"), rows_in=rows, rows_out=rows
+                )
+                for s in plan.steps
+            ),
+            StepRecord(kind="select", revision=1, params={}, rows_in=rows, rows_out=kept),
+        ],
+        resources=[resources[name] for name in sorted(resources)],
+        counts=Counts(
+            **totals(shards),
+            shards=len(shards),
+            read=rows,
+            added=facts.added,
+            removed=facts.left,
+            changed=facts.changed,
+        ),
+        segments=segments,
+        columns=[{"name": f.name, "type": str(f.type), "nullable": f.nullable} for f in schema],
+        configs=configs_of(shards),
+        signatures=_signatures(plan),
+        removed=[
+            {"reason": reason, "count": count}
+            for reason, count in sorted(sum(facts.removed.values(), Counter[str]()).items())
+        ],
+        governance={
+            "license": plan.recipe.publish.license,
+            "grades": sorted({source.grade for source in plan.recipe.sources if source.grade}),
+            "grade_scheme": "GB/T 43697-2024",
+            "generated_sources": sorted(source.id for source in plan.recipe.sources if source.generated),
+        },
+    )
+
+
+def environment() -> dict[str, str]:
+    """Return what bytes may depend on besides the inputs: interpreter, Parquet writer, Unicode tables."""
+    import unicodedata
+
+    return {"python": python_version(), "pyarrow": pa.__version__, "unicode": unicodedata.unidata_version}
+
+
+def _source_record(plan: Plan, facts: RunFacts, id: str, shards: list[Shard]) -> SourceRecord:
+    source, listing = plan.source(id), facts.snapshot.of_source(id)
+    return SourceRecord(
+        id=id,
+        license=source.license,
+        owner=source.owner,
+        rank=source.rank,
+        snapshot=listing.sha256,
+        files=len(listing.files),
+        bytes=sum(file.bytes for file in listing.files),
+        read=facts.read[id],
+        published=sum(shard.rows for shard in shards if shard.source == id),
+        removed=dict(sorted(facts.removed.get(id, Counter()).items())),
+        outcomes=dict(sorted(facts.outcomes.get(id, Counter()).items())),
+    )
+
+
+def _signatures(plan: Plan) -> Signatures:
+    from pipeline.dedup.matchform import MATCH_FORM_REVISION, UNICODE
+    from pipeline.dedup.signature import SCHEME, SHINGLE
+
+    dedup = plan.recipe.dedup
+    return Signatures(
+        scheme=SCHEME,
+        seed=dedup.seed,
+        permutations=dedup.permutations,
+        shingle=SHINGLE,
+        match_form_revision=MATCH_FORM_REVISION,
+        unicode=UNICODE,
+    )
+
+
+def configs_of(shards: list[Shard]) -> list[dict[str, Any]]:
+    """Return the subsets a reader may load: `default` is everything, then one a source where there are several.
+
+    Paths are relative to the version's folder, which is a Hugging Face dataset folder by itself.
+    """
+    sources = sorted({shard.source for shard in shards})
+    subsets: list[tuple[str, list[Shard]]] = [("default", shards)]
+    if len(sources) > 1:
+        subsets += [(source, [shard for shard in shards if shard.source == source]) for source in sources]
+    return [
+        {
+            "config_name": name,
+            "default": name == "default",
+            "data_files": [
+                {"split": split, "path": [f"../../{shard.path}" for shard in subset if shard.split == split]}
+                for split in sorted({shard.split for shard in subset}, key=lambda s: (s != "train", s))
+            ],
+        }
+        for name, subset in subsets
+    ]
+
+
+def commit(dataset: Path, manifest: Manifest, files: dict[str, bytes]) -> Version:
+    """Make a version visible: all its files at once, then the pointer. Doing it again changes nothing.
+
+    `files`: everything but the manifest, by name. Raises StoreError when the version exists with another manifest.
+    """
+    data = json_bytes(manifest.model_dump(mode="json", by_alias=True))
+    sha256 = hashlib.sha256(data).hexdigest()
+    folder = dataset / "versions" / f"v{manifest.version}"
+    if folder.exists():
+        there = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+        if there != sha256:
+            raise StoreError(
+                f"{folder}: exists with another manifest ({there[:12]}); a published version never changes"
+            )
+    else:
+        aside = folder.with_name(f".{folder.name}.{os.getpid()}{ASIDE}")
+        shutil.rmtree(aside, ignore_errors=True)
+        for name, content in {**files, "manifest.json": data}.items():
+            write_bytes(aside / name, content)
+        aside.replace(folder)
+        sync_folder(folder.parent)
+    write_bytes(dataset / LATEST, f"{manifest.version}\n".encode())
+    return Version(folder, manifest, sha256)
+
+
+def checksums(manifest: Manifest, files: dict[str, bytes]) -> bytes:
+    """Return SHA256SUMS of a version, for `sha256sum -c` in its folder."""
+    lines = [f"{hashlib.sha256(content).hexdigest()}  {name}" for name, content in sorted(files.items())]
+    for segment in manifest.segments:
+        lines += [f"{shard.sha256}  ../../{shard.path}" for shard in segment.shards]
+        lines += [
+            f"{shard.signatures_sha256}  ../../{shard.path.replace('shards/', 'signatures/', 1)}"
+            for shard in segment.shards
+        ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def publication_of(version: Version) -> dict[str, Any]:
+    """Return when, by whom and at what cost a version was published."""
+    return dict(read_json(version.folder / "publication.json"))

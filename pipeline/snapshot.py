@@ -1,0 +1,226 @@
+"""Snapshots: the exact input files of a run, by content, and the batch in which each was first seen.
+
+A snapshot is what makes a run repeatable and the next one incremental: a file whose bytes were read before keeps its
+batch, a new or changed one gets the next. Only content counts; times serve a cache that saves hashing a file again.
+"""
+
+import glob
+import os
+import re
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline.storage import Workspace, digest, read_columns, sha256_file, write_parquet
+from schemas.errors import SourceError
+from schemas.source import InputFile, Source
+
+_SCHEMA = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("bytes", pa.int64(), nullable=False),
+        pa.field("sha256", pa.string(), nullable=False),
+        pa.field("batch", pa.int64(), nullable=False),
+    ]
+)
+_CACHE = pa.schema([("path", pa.string()), ("bytes", pa.int64()), ("mtime_ns", pa.int64()), ("sha256", pa.string())])
+_WILD = re.compile(r"[*?\[{]")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Input files in (source, uri) order with the batch of each, parallel lists."""
+
+    files: list[InputFile]
+    batches: list[int]
+
+    @property
+    def sha256(self) -> str:
+        """Identity: sources, uris, content hashes and batches, not paths."""
+        return digest([(f.source, f.uri, f.sha256, b) for f, b in zip(self.files, self.batches, strict=True)])
+
+    def of_source(self, source: str) -> "Snapshot":
+        """The part that belongs to a source."""
+        rows = [(f, b) for f, b in zip(self.files, self.batches, strict=True) if f.source == source]
+        return Snapshot([f for f, _ in rows], [b for _, b in rows])
+
+    def batch(self, number: int) -> list[InputFile]:
+        """The files first seen in a batch."""
+        return [f for f, b in zip(self.files, self.batches, strict=True) if b == number]
+
+    def following(self, earlier: "Snapshot | None") -> "Snapshot":
+        """The same files with the batches that an earlier snapshot gave them; what is new or changed comes after."""
+        if earlier is None:
+            return self
+        known = {(f.source, f.uri, f.sha256): b for f, b in zip(earlier.files, earlier.batches, strict=True)}
+        fresh = max(earlier.batches, default=0) + 1
+        return Snapshot(self.files, [known.get((f.source, f.uri, f.sha256), fresh) for f in self.files])
+
+    def save(self, workspace: Workspace) -> None:
+        """Write the listing of each source into the workspace, under its hash."""
+        for source in sorted({file.source for file in self.files}):
+            part = self.of_source(source)
+            path = workspace.snapshot(part.sha256)
+            if path.exists():
+                continue
+            rows = [
+                {"source": f.source, "uri": f.uri, "path": f.path, "bytes": f.bytes, "sha256": f.sha256, "batch": b}
+                for f, b in zip(part.files, part.batches, strict=True)
+            ]
+            write_parquet(path, _SCHEMA, [pa.Table.from_pylist(rows, _SCHEMA)])
+
+    @classmethod
+    def load(cls, workspace: Workspace, hashes: Iterable[str]) -> "Snapshot | None":
+        """Read the listings of several sources back; None where the workspace no longer has one of them."""
+        paths = [workspace.snapshot(sha256) for sha256 in hashes if sha256 != _EMPTY.sha256]
+        if not all(path.exists() for path in paths):
+            return None
+        rows = [row for path in paths for row in read_columns(path).to_pylist()]
+        rows.sort(key=lambda r: (r["source"], r["uri"]))
+        files = [InputFile(r["source"], r["uri"], r["path"], r["bytes"], r["sha256"]) for r in rows]
+        return cls(files, [r["batch"] for r in rows])
+
+
+_EMPTY = Snapshot([], [])
+
+
+def take(
+    sources: Iterable[Source], base: Path, workspace: Workspace | None, progress: Callable[[int], None] | None = None
+) -> Snapshot:
+    """List and hash the files of all sources, every one in batch 1.
+
+    `base` is what relative paths are relative to. With a workspace, hashes of files whose size and modification time
+    did not change are taken from its cache. Raises SourceError where a source matches no file at all.
+    """
+    listed: list[tuple[str, str, Path]] = []
+    hub: list[InputFile] = []
+    for source in sources:
+        if source.hub is not None:
+            hub.append(_hub_file(source, base))
+        else:
+            listed += [(source.id, uri, path) for uri, path in list_files(source, base)]
+    cache_path = workspace.private / "cache" / "hashes.parquet" if workspace else None
+    hashes = _hashes([path for _, _, path in listed], cache_path, progress)
+    files = [
+        InputFile(s, uri, str(path), size, sha) for (s, uri, path), (size, sha) in zip(listed, hashes, strict=True)
+    ]
+    files = sorted(files + hub, key=lambda f: (f.source, f.uri))
+    return Snapshot(files, [1] * len(files))
+
+
+def list_files(source: Source, base: Path) -> list[tuple[str, Path]]:
+    """Return (uri, path) of every file of a source, in uri order.
+
+    A uri is relative to the part of the path before the first wildcard, or to the common folder of several paths.
+    Raises SourceError when nothing matches.
+    """
+    patterns = [os.path.join(base, os.path.expanduser(path)) for path in source.paths]  # noqa: PTH118, PTH111 - may be a glob
+    roots = [_root(pattern) for pattern in patterns]
+    root = Path(os.path.commonpath(roots)) if roots else base
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        matches = [path for plain in _braces(pattern) for path in _matches(plain)]
+        if not matches:
+            raise SourceError(f"source '{source.id}': no file at {pattern}; check `path` in the recipe")
+        found.update(dict.fromkeys(matches))
+    return sorted((_uri(path, root), path) for path in found)
+
+
+def list_inputs(source: Source, base: Path) -> list[InputFile]:
+    """Return the files of a source without hashing them, for tools that keep nothing. Raises SourceError as above."""
+    return [InputFile(source.id, uri, str(p), p.stat().st_size, "") for uri, p in list_files(source, base)]
+
+
+def _uri(path: Path, root: Path) -> str:
+    """The path below the root; a name that is no UTF-8 is read as GB18030, as old Chinese systems wrote it."""
+    raw = os.fsencode(path.relative_to(root) if path != root else path.name)
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _root(pattern: str) -> str:
+    parts = Path(pattern).parts
+    fixed = [part for i, part in enumerate(parts) if not any(_WILD.search(p) for p in parts[: i + 1])]
+    folder = Path(*fixed)
+    return str(folder.parent if folder.is_file() else folder)
+
+
+def _braces(pattern: str) -> list[str]:
+    """`*.{txt,md}` as `*.txt` and `*.md`; innermost first, so nesting works."""
+    match = re.search(r"\{([^{}]*,[^{}]*)\}", pattern)
+    if not match:
+        return [pattern]
+    return [
+        p for part in match[1].split(",") for p in _braces(pattern[: match.start()] + part + pattern[match.end() :])
+    ]
+
+
+def _matches(pattern: str) -> list[Path]:
+    path = Path(pattern)
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        return [Path(folder) / name for folder, _, names in os.walk(path) for name in names if _is_file(folder, name)]
+    return [Path(p) for p in glob.glob(pattern, recursive=True, include_hidden=True) if Path(p).is_file()]  # noqa: PTH207
+
+
+def _is_file(folder: str, name: str) -> bool:
+    return (Path(folder) / name).is_file()
+
+
+def _hub_file(source: Source, base: Path) -> InputFile:
+    """A dataset that `datasets` reads counts as one input; a local folder by its content, a hub name by its commit."""
+    hub = source.hub
+    assert hub is not None
+    local = base / hub.name
+    if local.exists():
+        listing = list_files(source.model_copy(update={"hub": None, "path": str(local)}), base)
+        hashes = _hashes([path for _, path in listing], None, None)
+        content = digest(
+            hub.config, hub.split, [(uri, sha) for (uri, _), (_, sha) in zip(listing, hashes, strict=True)]
+        )
+        return InputFile(source.id, f"{local.name}@{hub.split}", str(local), sum(size for size, _ in hashes), content)
+    if hub.revision is None:
+        raise SourceError(
+            f"source '{source.id}': '{hub.name}' is no folder here, and a hub name needs `revision` (a commit), "
+            "so that the version can be built again"
+        )
+    return InputFile(source.id, f"{hub.name}@{hub.split}", hub.name, 0, digest(hub.model_dump()))
+
+
+def _hashes(
+    paths: list[Path], cache_path: Path | None, progress: Callable[[int], None] | None
+) -> list[tuple[int, str]]:
+    """(bytes, SHA-256) of each file, from the cache where size and modification time are as they were."""
+    known: dict[tuple[str, int, int], str] = {}
+    if cache_path and cache_path.exists():
+        rows = read_columns(cache_path).to_pylist()
+        known = {(r["path"], r["bytes"], r["mtime_ns"]): r["sha256"] for r in rows}
+
+    def one(path: Path) -> tuple[tuple[str, int, int], str]:
+        try:
+            stat = path.stat()
+            key = (os.fsencode(path).decode("utf-8", "backslashreplace"), stat.st_size, stat.st_mtime_ns)
+            sha256 = known.get(key) or sha256_file(path)
+        except OSError as error:
+            raise SourceError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+        if progress:
+            progress(stat.st_size)
+        return key, sha256
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        results = list(pool.map(one, paths))
+    fresh = {key: sha for key, sha in results if key not in known}
+    if cache_path and fresh:
+        rows = [{"path": p, "bytes": b, "mtime_ns": m, "sha256": s} for (p, b, m), s in {**known, **fresh}.items()]
+        write_parquet(cache_path, _CACHE, [pa.Table.from_pylist(rows, _CACHE)])
+    return [(key[1], sha) for key, sha in results]
