@@ -9,6 +9,7 @@ All of it is one lookup a character, except in texts that hold a character which
 first, at about 26 MB/s. There the Unicode version is Python's, which may know characters that ours does not yet.
 """
 
+import unicodedata
 from functools import cache
 from typing import Any
 
@@ -36,14 +37,32 @@ def match_forms(column: pa.Array) -> CodePoints:
     forms, joined = _mapped(CodePoints.of(column), settled=False)
     if not len(joined):
         return forms
-    import unicodedata
-
     texts = [unicodedata.normalize("NFKC", text) for text in column.take(pa.array(joined)).to_pylist()]
     slow, _ = _mapped(CodePoints.of(pa.array(texts, column.type)), settled=True)
-    # The rows left empty by the fast path are filled in.
-    points = np.insert(forms.points, np.repeat(forms.starts[joined], slow.counts), slow.points)
+    return _filled(forms, joined, slow)
+
+
+def compared_forms(column: pa.Array) -> CodePoints:
+    """Return what signatures and shingle sets are made of: the match form, or a stand-in where that is empty.
+
+    The stand-in keeps punctuation and symbols: NFKC, then categories Z*, Cc and Cf deleted. So the rules of two tables
+    are compared with each other (never with words, which share no character with them) instead of being equal because
+    nothing is left of either. Only a blank text has no form at all.
+    """
+    forms = match_forms(column)
+    empty = np.flatnonzero(forms.counts == 0)
+    if not len(empty):
+        return forms
+    texts = column.take(pa.array(empty)).to_pylist()
+    marks = [unicodedata.normalize("NFKC", text).translate(_invisible()) for text in texts]
+    return _filled(forms, empty, CodePoints.of(pa.array(marks, column.type)))
+
+
+def _filled(forms: CodePoints, rows: npt.NDArray[np.int64], others: CodePoints) -> CodePoints:
+    """Return `forms` with its empty `rows` replaced by `others`."""
+    points = np.insert(forms.points, np.repeat(forms.starts[rows], others.counts), others.points)
     counts = forms.counts
-    counts[joined] = slow.counts
+    counts[rows] = others.counts
     return CodePoints(points, np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]))
 
 
@@ -59,6 +78,11 @@ def _mapped(texts: CodePoints, *, settled: bool) -> tuple[CodePoints, npt.NDArra
         if slow >= 0:
             break
     return CodePoints(points[: starts[-1]], starts), joined[:slow]
+
+
+@cache
+def _invisible() -> dict[int, None]:
+    return dict.fromkeys(load_table()["invisible"].tolist())
 
 
 @cache

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
-from pipeline.dedup.matchform import match_forms
+from pipeline.dedup.matchform import compared_forms
 from pipeline.text import CodePoints
 
 SCHEME = "affine32"
@@ -31,8 +31,8 @@ BLOCK = 1024
 
 
 def signatures_schema(permutations: int = 128) -> pa.Schema:
-    """Return the schema of `sign`: `match_hash`, 16 bytes, null where the match form is empty; `signature`, 4 bytes a
-    permutation, little-endian uint32, all ones for an empty match form (as datasketch has it for an empty set).
+    """Return the schema of `sign`: `match_hash`, 16 bytes, null for a blank text; `signature`, 4 bytes a permutation,
+    little-endian uint32, all ones for a blank text (as datasketch has it for an empty set).
     """  # noqa: D205
     return pa.schema(
         [
@@ -47,7 +47,7 @@ SIGNATURES: pa.Schema = signatures_schema()
 
 def sign(column: pa.Array, *, permutations: int = 128, seed: int = 1) -> pa.RecordBatch:
     """Return match hash and signature of every row of a string column without nulls, as `signatures_schema` says."""
-    forms = match_forms(column)
+    forms = compared_forms(column)
     minima = np.empty((len(forms), permutations), U32)
     _minhash(forms.points, forms.starts, shingle_coefficients(), *affine32(permutations, seed), CAP, minima)
     hashes = fingerprints(forms)

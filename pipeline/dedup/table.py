@@ -33,8 +33,12 @@ def match_char(char: str) -> str:
 
 
 def _is_deleted(char: str) -> bool:
+    return unicodedata.category(char)[0] in "PS" or _is_invisible(char)
+
+
+def _is_invisible(char: str) -> bool:
     category = unicodedata.category(char)
-    return category[0] in "PSZ" or category in ("Cc", "Cf")
+    return category[0] == "Z" or category in ("Cc", "Cf")
 
 
 def _second_halves() -> frozenset[int]:
@@ -56,7 +60,7 @@ def build_table() -> dict[str, npt.NDArray[np.uint32]]:
 
     `codes`, `lengths`: the code points whose match form is not themselves, ascending, and how many code points it has;
     `values`: these forms end to end. `joins`: the code points that may change, or be changed by, what stands before
-    them under NFKC, so that a text with one of them must be normalised as a whole.
+    them under NFKC, so that a text with one of them must be normalised as a whole. `invisible`: the categories Z*, Cc, Cf.
     """
     halves = _second_halves()
     codes, lengths, values, joins = [], [], [], []
@@ -70,14 +74,15 @@ def build_table() -> dict[str, npt.NDArray[np.uint32]]:
             codes.append(code)
             lengths.append(len(form))
             values.extend(map(ord, form))
-    arrays = {"codes": codes, "lengths": lengths, "values": values, "joins": joins}
+    invisible = [code for code in _scalars() if _is_invisible(chr(code))]
+    arrays = {"codes": codes, "lengths": lengths, "values": values, "joins": joins, "invisible": invisible}
     return {name: np.array(array, np.uint32) for name, array in arrays.items()}
 
 
 def load_table() -> dict[str, npt.NDArray[np.uint32]]:
     """Return the shipped table, in the form of `build_table`."""
     with as_file(DATA / "matchform.npz") as path, np.load(path) as stored:
-        return {name: stored[name] for name in ("codes", "lengths", "values", "joins")}
+        return {name: stored[name] for name in stored.files if name != "unicode"}
 
 
 def write_table() -> None:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from numba import njit
 
 from pipeline.dedup.buckets import Rows
-from pipeline.dedup.matchform import match_forms
+from pipeline.dedup.matchform import compared_forms
 from pipeline.dedup.signature import shingle_coefficients
 from pipeline.storage import batches
 
@@ -54,7 +54,7 @@ class ShingleSets:
             seen, done = seen + table.num_rows, last
 
     def _add(self, first: int, texts: pa.Array) -> None:
-        forms = match_forms(texts)
+        forms = compared_forms(texts)
         sets = np.empty(len(forms.points), np.uint64)
         counts = np.empty(len(forms), np.int64)
         size = _shingle_sets(forms.points, forms.starts, shingle_coefficients(), sets, counts)
