@@ -70,6 +70,10 @@ class Shard(Part):
     rows_sha256: str = Field(description="hash of ids and content hashes in order: equal in any environment")
     source: str
     split: str
+    characters: int
+    text_bytes: int = Field(description="UTF-8 bytes of the text")
+    languages: dict[str, int] = Field(description="documents by language, ISO 639")
+    scripts: dict[str, int] = Field(description="documents by script")
 
 
 class Segment(Part):
