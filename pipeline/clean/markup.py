@@ -1,0 +1,182 @@
+"""Markup: Markdown syntax and leftover HTML taken out of text, the readable words kept.
+
+Headings, links, lists, emphasis and table cells keep their words; code stays as it is, fences included, so that code
+and prose can still be told apart; front matter, images, comments and link definitions go. A text is touched only where
+it looks like Markdown or HTML, so a statute with an asterisk stays as it is.
+
+Trade: patterns, not a parser. Escaped tags (`&lt;div&gt;`) stay escaped, because a text about HTML would lose its
+subject otherwise; indented code blocks count as text.
+"""
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import compress
+from typing import ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.clean.rows import with_texts
+from pipeline.step import Cleaner, replace_text
+from pipeline.tables import lines_of, resource
+from schemas.manifest import Resource
+
+_TAGS = "html_tags.txt"
+# What makes a text look like Markdown (or HTML). RE2, over the column; emphasis and list marks alone do not count.
+_LOOKS = (
+    r"(?m)^#{1,6} \S|\]\([^)\s]|^(?:```|~~~)|^\[[^\]\n]+\]: *\S|\]\[[^\]\n]*\]|\A---\n|^\|? ?:?-{3,}:? ?\|"
+    r"|\*\*[^*\s][^*\n]*\*\*|</?[A-Za-z][A-Za-z0-9]*[^<>\n]*>|<!--|&(?:#[0-9]{2,7}|#[xX][0-9A-Fa-f]{2,6}|[A-Za-z][A-Za-z0-9]{1,15});|^={3,}$"
+)
+_FRONT_MATTER = re.compile(r"\A---\n(?:[\w -]+:.*\n|[ \t#-].*\n|\n)+?(?:---|\.\.\.)(?:\n|\Z)")
+_FENCE = re.compile(r"^[ \t]*(```+|~~~+).*\n(?:.*\n)*?[ \t]*\1`*~*[ \t]*$", re.M)
+_COMMENT = re.compile(r"<!--.*?-->", re.S)
+_DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]+\]: *\S+(?:[ \t]+[\"'(].*)?[ \t]*\n?", re.M)
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$", re.M)
+_UNDERLINE = re.compile(r"^(?:={3,}|-{3,}|(?:\* ?){3,}|_{3,})[ \t]*\n?", re.M)
+_QUOTE = re.compile(r"^(?: {0,3}>[ \t]?)+", re.M)
+_LIST = re.compile(r"^([ \t]*)(?:[-*+])[ \t]+(?:\[[ xX]\][ \t]+)?", re.M)
+_TABLE_RULE = re.compile(r"^[ \t]*\|?(?:[ \t]*:?-{2,}:?[ \t]*\|)+(?:[ \t]*:?-{2,}:?)?[ \t]*(?:\n|\Z)", re.M)
+_TABLE_ROW = re.compile(r"^[ \t]*\|(.*)\|[ \t]*$", re.M)
+_INLINE = re.compile(
+    r"(?P<code>(?P<tick>`+)(?!`)[^\n]*?(?<!`)(?P=tick)(?!`))"
+    r"|!\[[^\]\n]*\](?:\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)|\[[^\]\n]*\])"
+    r"|(?<!!)\[(?P<link>[^\[\]\n]*)\](?:\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)|\[[^\]\n]*\])"
+    r"|<(?P<url>https?://[^<>\s]+)>"
+    r"|(?P<star>\*{2,3})(?=[^\s*])(?P<strong>[^*\n]*[^\s*])(?P=star)"
+    r"|(?<![\w*\\])\*(?=[^\s*])(?P<emphasis>[^*\n]*[^\s*])\*(?![\w*])"
+    r"|(?<![\w_\\])(?P<line>__?)(?=[^\s_])(?P<under>[^_\n]*[^\s_])(?P=line)(?![\w_])"
+    r"|~~(?=\S)(?P<struck>[^~\n]*\S)~~"
+)
+_ENTITY = re.compile(r"&(?:#[0-9]{2,7}|#[xX][0-9A-Fa-f]{2,6}|[A-Za-z][A-Za-z0-9]{1,15});")
+_KEPT = ("code", "link", "url", "strong", "emphasis", "under", "struck")
+
+
+class Markup(Cleaner):
+    """Takes out Markdown and HTML; `markup_char_count`: by how many characters the text became shorter."""
+
+    kind: ClassVar[str] = "markup"
+
+    @property
+    def adds(self) -> Mapping[str, pa.DataType]:
+        """How many characters went, int64."""
+        return {"markup_char_count": pa.int64()}
+
+    def resources(self) -> Sequence[Resource]:
+        """The table of HTML elements."""
+        return (resource(__package__, _TAGS, "CC0-1.0"),)
+
+    def clean(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the batch with plain text and the count."""
+        column = batch.column("text")
+        suspects = pc.indices_nonzero(pc.match_substring_regex(column, _LOOKS))
+        marked = column.take(suspects)
+        texts = dict(zip(suspects.to_pylist(), _plain_texts(marked), strict=True))
+        counts = [0] * len(column)
+        for (row, text), before in zip(texts.items(), marked.to_pylist(), strict=True):
+            counts[row] = len(before) - len(text)
+        batch = replace_text(batch, with_texts(column, texts))
+        return batch.append_column("markup_char_count", pa.array(counts, pa.int64()))
+
+    def clean_text(self, text: str) -> str:
+        """Return the text without markup, if it looks as if it had any."""
+        return _plain_texts(pa.array([text], pa.string()))[0]
+
+
+def _plain_texts(column: pa.Array) -> list[str]:
+    """Return the texts with one layer of markup after the other gone, until none looks like markup or changes."""
+    texts: list[str] = column.to_pylist()
+    pending = list(range(len(texts)))
+    while pending:
+        looks = pc.match_substring_regex(pa.array([texts[row] for row in pending], pa.string()), _LOOKS).to_pylist()
+        changed = []
+        for row in compress(pending, looks):
+            text = _plain(texts[row])
+            if text != texts[row]:
+                texts[row] = text
+                changed.append(row)
+        pending = changed
+    return texts
+
+
+def _plain(text: str) -> str:
+    """Return the text with one layer of markup gone; never longer than it was."""
+    if text.startswith("---\n"):
+        text = _FRONT_MATTER.sub("", text, count=1)
+    if "```" not in text and "~~~" not in text:
+        return _prose(text)
+    parts, last = [], 0
+    for fence in _FENCE.finditer(text):
+        parts += [_prose(text[last : fence.start()]), fence[0]]
+        last = fence.end()
+    return "".join([*parts, _prose(text[last:])])
+
+
+def _prose(text: str) -> str:
+    """Return a stretch without fenced code, plain, the empty lines that a picture leaves behind closed up."""
+    plain = _unmarked(text)
+    return text if plain == text else re.sub(r"\n{3,}", "\n\n", plain)
+
+
+def _unmarked(text: str) -> str:
+    """Return a stretch without its marks. Each pattern runs only where its mark occurs."""
+    if "<!--" in text:
+        text = _COMMENT.sub("", text)
+    if "]:" in text:
+        text = _DEFINITION.sub("", text)
+    if "#" in text:
+        text = _HEADING.sub(r"\1", text)
+    if "|" in text:
+        text = _TABLE_ROW.sub(_cells, _TABLE_RULE.sub("", text))
+    if "---" in text or "===" in text or "***" in text or "* * *" in text or "___" in text:
+        text = _UNDERLINE.sub("", text)
+    if ">" in text:
+        text = _QUOTE.sub("", text)
+    if "- " in text or "* " in text or "+ " in text:
+        text = _LIST.sub(r"\1", text)
+    if any(mark in text for mark in ("](", "][", "*", "_", "~~", "<http")):
+        text = _INLINE.sub(_kept, text)
+    if "<" in text:
+        text = _without_tags(text)
+    if "&" in text:
+        text = _ENTITY.sub(_decoded, text)
+    return text
+
+
+def _kept(match: re.Match[str]) -> str:
+    """Return what is read of an inline mark; nothing of an image."""
+    return next((match[name] for name in _KEPT if match[name] is not None), "")
+
+
+def _cells(match: re.Match[str]) -> str:
+    return "\t".join(cell.strip() for cell in re.split(r"(?<!\\)\|", match[1]))
+
+
+def _decoded(match: re.Match[str]) -> str:
+    """Return the character of an entity, but leave those that would make new markup or white space that is not."""
+    char = html.unescape(match[0])
+    return match[0] if char in "<>&\r\n" or char == match[0] or (char.isspace() and char not in "\xa0\u3000") else char
+
+
+@cache
+def _tag_patterns() -> tuple[re.Pattern[str], ...]:
+    """Return the patterns of elements dropped whole, ruby readings, and tags of blocks, cells and inline elements."""
+    names: dict[str, list[str]] = {}
+    for line in lines_of(__package__, _TAGS):
+        what, *tags = line.split()
+        names.setdefault(what, []).extend(tags)
+    dropped = "|".join(names["dropped"])
+    whole = re.compile(rf"<({dropped}|rp)\b[^<>]*>.*?</\1\s*>", re.I | re.S)
+    ruby = re.compile(r"<rt\b[^<>]*>([^<>]*)</rt>", re.I)
+    tags = [rf"</?(?:{'|'.join(names[what])})(?:\s[^<>]*)?/?>" for what in ("block", "cell", "inline")]
+    block, cell, inline = (re.compile(tag, re.I) for tag in tags)
+    return whole, ruby, block, cell, inline
+
+
+def _without_tags(text: str) -> str:
+    whole, ruby, block, cell, inline = _tag_patterns()
+    text = ruby.sub(r"（\1）", whole.sub("", text))
+    # A line that is one tag leaves no empty line behind; between words a block's end is a line's end.
+    text = re.sub(rf"(?im)^[ \t]*{block.pattern}[ \t]*\n", "", text)
+    return inline.sub("", cell.sub("\t", block.sub("\n", text)))

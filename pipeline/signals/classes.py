@@ -1,0 +1,108 @@
+"""Character classes: one bit set a code point, so that a kernel knows all it needs of a character by one look-up.
+
+The table covers U+0000 to U+323FF (0.8 MB, of which Chinese text touches about 100 kB); what lies above is private use
+or counts as unassigned. Unicode categories come from Python's own tables, the Chinese ones from the files in `data/`.
+"""
+
+import unicodedata
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.tables import lines_of
+
+SIZE = 0x32400
+"""Code points in the table; kernels look up `min(point, SIZE - 1)`, whose entry is BROKEN."""
+
+HAN = 1 << 0
+LATIN = 1 << 1
+DIGIT = 1 << 2
+PUNCTUATION = 1 << 3
+SYMBOL = 1 << 4
+KANA = 1 << 5
+HANGUL = 1 << 6
+CYRILLIC = 1 << 7
+OTHER_LETTER = 1 << 8
+SPACE = 1 << 9
+PRIVATE = 1 << 10
+BROKEN = 1 << 11  # U+FFFD, C1 controls, unassigned
+RARE = 1 << 12  # Han, not in the common list
+HANS = 1 << 13
+HANT = 1 << 14
+JAPANESE = 1 << 15
+SENTENCE_END = 1 << 16
+CLOSER = 1 << 17  # quotes and brackets that may follow a sentence's end
+BULLET = 1 << 18
+LATIN_1 = 1 << 19  # what UTF-8 or GBK bytes become when read as Latin-1 or cp1252
+PAIR = 1 << 20  # first character of a pair in mojibake_pairs.txt
+CLAUSE_END = 1 << 21  # may end a line, but no sentence
+
+Table = npt.NDArray[np.uint32]
+
+_SENTENCE_ENDS = "。！？…．!?.｡"
+_CLAUSE_ENDS = "；：;:"
+_CLOSERS = "”’」』）】》〉〕］｝\"')]}*_`"
+_BULLETS = "-*+•·●○◆◇■□▪▫►▶※★☆→∙"
+_HAN_RANGES = ((0x2E80, 0x2FDF), (0x3005, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF))
+_KANA_RANGES = ((0x3041, 0x309F), (0x30A1, 0x30FA), (0x30FC, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9F))
+_HANGUL_RANGES = ((0x1100, 0x11FF), (0x3130, 0x318F), (0xA960, 0xA97F), (0xAC00, 0xD7FF), (0xFFA0, 0xFFDC))
+_BY_CATEGORY = {"P": PUNCTUATION, "S": SYMBOL, "Z": SPACE, "L": OTHER_LETTER, "M": OTHER_LETTER}
+
+
+@cache
+def table() -> Table:
+    """Return the class bits of every code point, uint32, (SIZE,)."""
+    bits = np.array([_category_bits(point) for point in range(SIZE)], np.uint32)
+    for name, ranges in ((HAN, _HAN_RANGES), (KANA, _KANA_RANGES), (HANGUL, _HANGUL_RANGES)):
+        for first, last in ranges:
+            bits[first : last + 1] = np.where(bits[first : last + 1] & (OTHER_LETTER | SYMBOL), name, BROKEN)
+    bits[0x20000:SIZE] = np.where(bits[0x20000:SIZE] & OTHER_LETTER, HAN, BROKEN)
+    bits[0x3007] = HAN
+    _add(bits, LATIN_1, [*range(0xA1, 0x180), 0x192, 0x2C6, 0x2DC])
+    common = _points("han_common.txt")
+    rare = (bits & HAN) > 0
+    rare[common] = False
+    bits[rare] |= RARE
+    for name, file in ((HANS, "hans_only.txt"), (HANT, "hant_only.txt"), (JAPANESE, "ja_only.txt")):
+        _add(bits, name, _points(file))
+    marks = ((SENTENCE_END, _SENTENCE_ENDS), (CLAUSE_END, _CLAUSE_ENDS), (CLOSER, _CLOSERS), (BULLET, _BULLETS))
+    for name, chars in marks:
+        _add(bits, name, [ord(char) for char in chars])
+    _add(bits, PAIR, [ord(pair[0]) for pair in lines_of(__package__, "mojibake_pairs.txt")])
+    bits[SIZE - 1] = BROKEN
+    bits.setflags(write=False)
+    return bits
+
+
+@cache
+def pairs() -> npt.NDArray[np.uint32]:
+    """Return the pairs of mojibake_pairs.txt, uint32, (pairs, 2)."""
+    return np.array([[ord(char) for char in pair] for pair in lines_of(__package__, "mojibake_pairs.txt")], np.uint32)
+
+
+def _points(name: str) -> list[int]:
+    return [ord(char) for line in lines_of(__package__, name) for char in line]
+
+
+def _add(bits: Table, name: int, points: Any) -> None:
+    bits[np.asarray(points)] |= np.uint32(name)
+
+
+def _category_bits(point: int) -> int:
+    char = chr(point)
+    category = unicodedata.category(char)
+    if char in "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85":
+        return SPACE
+    if category == "Co":
+        return PRIVATE
+    if category in ("Cn", "Cs") or 0x7F <= point < 0xA0 or point == 0xFFFD:
+        return BROKEN
+    if category == "Nd":
+        return DIGIT
+    if category[0] == "L" and (point < 0x250 or 0x1E00 <= point < 0x1F00 or 0xFF21 <= point <= 0xFF5A):
+        return LATIN
+    if category[0] == "L" and (0x400 <= point < 0x530 or 0x1C80 <= point < 0x1C90 or 0x2DE0 <= point < 0x2E00):
+        return CYRILLIC
+    return _BY_CATEGORY.get(category[0], SYMBOL if category in ("No", "Nl") else 0)
