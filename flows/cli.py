@@ -95,14 +95,20 @@ class _Verbs:
     def json(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help=self.say("print JSON", "输出 JSON"))
 
-    def inputs(self, parser: argparse.ArgumentParser) -> None:
+    def inputs(self, parser: argparse.ArgumentParser, id_column: str | None = "id") -> None:
         parser.add_argument(
             "inputs", nargs="+", metavar="INPUT", help=self.say("files, folders or globs", "文件、目录或通配符")
         )
         parser.add_argument(
             "-o", "--out", required=True, metavar="OUT", help=self.say("folder to write into", "输出目录")
         )
-        parser.add_argument("--id-column", default="id", metavar="NAME", help=self.say("field of the id", "编号字段"))
+        made = self.say("made from path and place", "由路径与序号生成")
+        parser.add_argument(
+            "--id-column",
+            default=id_column,
+            metavar="NAME",
+            help=f"{self.say('field of the id', '编号字段')} ({id_column or made})",
+        )
         parser.add_argument("--text-column", metavar="NAME", help=self.say("field of the text", "正文字段"))
         self.machine(parser)
 
@@ -218,7 +224,7 @@ def _tool_verbs(make: _Verbs) -> None:
         "只读取：文档及每个文件的结果",
         "yuliao ingest raw/ -o out",
     )
-    make.inputs(ingest)
+    make.inputs(ingest, id_column=None)
 
     measure = make.verb(
         "measure",

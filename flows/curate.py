@@ -43,6 +43,8 @@ def _transient(_task: Any, _run: Any, state: Any) -> bool:
     return False
 
 
+# Threads only wait for workers; how many jobs are under way is bounded by `_all`.
+_RUNNER: Any = ThreadPoolTaskRunner(max_workers=64)
 _TASK: dict[str, Any] = {
     "retries": 2,
     "retry_delay_seconds": [2, 10],
@@ -70,7 +72,7 @@ _WRITE, _REWRITE, _PUBLISH = _task("write shard"), _task("rewrite shard"), _task
     name="curate",
     description="Raw files of a recipe's sources in, a published version and its ledger out (从原始文件到发布版本)",
     flow_run_name="{recipe}",
-    task_runner=ThreadPoolTaskRunner(max_workers=64),
+    task_runner=_RUNNER,
     persist_result=False,
     validate_parameters=True,
 )

@@ -1,12 +1,13 @@
 """Deployments: the flow `curate` registered with a Prefect server, scheduled, its parameters checked."""
 
+import asyncio
 from typing import Any
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.exceptions import ObjectNotFound
-from prefect.schedules import Cron
+from prefect.schedules import Cron, Schedule
 from prefect.types.entrypoint import EntrypointType
 
 from flows.curate import curate
@@ -23,12 +24,16 @@ def register(name: str, parameters: dict[str, Any], *, pool: str, cron: str | No
         schedule = Cron(cron, timezone=timezone) if cron else None
     except ValueError as error:
         raise RecipeError(f"--cron '{cron}' --timezone '{timezone}': {error}") from None
-    with get_client(sync_client=True) as client:
+    asyncio.run(_register(name, parameters, pool, schedule))
+
+
+async def _register(name: str, parameters: dict[str, Any], pool: str, schedule: Schedule | None) -> None:
+    async with get_client() as client:
         try:
-            client.read_work_pool(pool)
+            await client.read_work_pool(pool)
         except ObjectNotFound:
-            client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
-    deployment = curate.to_deployment(
+            await client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
+    deployment = await curate.ato_deployment(
         name=name,
         parameters=parameters,
         schedule=schedule,
@@ -37,4 +42,4 @@ def register(name: str, parameters: dict[str, Any], *, pool: str, cron: str | No
         entrypoint_type=EntrypointType.MODULE_PATH,
         tags=["yuliao"],
     )
-    deployment.apply(work_pool_name=pool)
+    await deployment.aapply(work_pool_name=pool)

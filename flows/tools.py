@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,7 @@ def dedup_command(args: Any) -> int:
         print(line, file=sys.stderr)  # noqa: T201
     if outcomes and all(outcome["outcome"] in ("failed", "skipped") for outcome in outcomes):
         raise SourceError(f"none of {len(outcomes)} files could be read; see {out / 'files.parquet'}")
-    _result({**summary, "out": str(out)})
+    _result({**asdict(summary), "out": str(out)})
     return 0
 
 

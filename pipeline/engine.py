@@ -132,8 +132,11 @@ def documents_of(
     from pipeline.readers.reading import read_file, read_hub
 
     for file in job.files:
-        read = read_file if job.source.hub is None else read_hub
-        reading = read(file, job.source, job.limits, raw_ids=job.raw_ids)
+        if job.source.hub is None:
+            reading = read_file(file, job.source, job.limits, raw_ids=job.raw_ids)
+        else:
+            hub = job.source.hub.model_copy(update={"name": file.path})
+            reading = read_hub(job.source.model_copy(update={"hub": hub}), job.limits, raw_ids=job.raw_ids)
         for batch in reading:
             check_memory(job.memory, f"reading {file.uri}", "lower `limits.record_bytes` in the recipe")
             yield batch

@@ -210,7 +210,7 @@ def _short(value: Any) -> str:
 
 def _line(node: Any, place: Sequence[Any]) -> int:
     """The line of the deepest part of a place that the YAML holds, from 1."""
-    line = node.start_mark.line + 1
+    line: int = node.start_mark.line + 1
     for part in place:
         if isinstance(node, yaml.MappingNode):
             pair = next(((k, v) for k, v in node.value if k.value == str(part)), None)

@@ -179,6 +179,8 @@ def _is_file(folder: str, name: str) -> bool:
 
 def _hub_file(source: Source, base: Path) -> InputFile:
     """A dataset that `datasets` reads counts as one input; a local folder by its content, a hub name by its commit."""
+    from pipeline.readers.hub import hub_uri
+
     hub = source.hub
     assert hub is not None
     local = base / hub.name
@@ -188,13 +190,14 @@ def _hub_file(source: Source, base: Path) -> InputFile:
         content = digest(
             hub.config, hub.split, [(uri, sha) for (uri, _), (_, sha) in zip(listing, hashes, strict=True)]
         )
-        return InputFile(source.id, f"{local.name}@{hub.split}", str(local), sum(size for size, _ in hashes), content)
+        here = hub.model_copy(update={"name": str(local)})
+        return InputFile(source.id, hub_uri(here), str(local), sum(size for size, _ in hashes), content)
     if hub.revision is None:
         raise SourceError(
             f"source '{source.id}': '{hub.name}' is no folder here, and a hub name needs `revision` (a commit), "
             "so that the version can be built again"
         )
-    return InputFile(source.id, f"{hub.name}@{hub.split}", hub.name, 0, digest(hub.model_dump()))
+    return InputFile(source.id, hub_uri(hub), hub.name, 0, digest(hub.model_dump()))
 
 
 def _hashes(

@@ -15,7 +15,7 @@ import pkgutil
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, ClassVar, Literal, TypeVar, cast
+from typing import Any, ClassVar, Literal, TypeVar
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -177,7 +177,7 @@ def build_class(cls: type[S], params: Mapping[str, Any]) -> S:
 
 def of_role(role: type[S]) -> dict[str, type[S]]:
     """Return the part of the catalogue that plays a role, e.g. every Signal."""
-    return {kind: cast("type[S]", cls) for kind, cls in catalogue().items() if issubclass(cls, role)}
+    return {kind: cls for kind, cls in catalogue().items() if issubclass(cls, role)}
 
 
 def columns_of(steps: Iterable[Step]) -> dict[str, pa.DataType]:

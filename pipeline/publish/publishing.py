@@ -152,7 +152,7 @@ def _reports(curation: Curation, manifest: Manifest | None) -> tuple[str, str]:
             texts,
             dataset=curation.plan.recipe.dataset,
             version=version,
-            heading=heading,
+            facts=heading,
             public=is_public,
         )
         pages.append(render(data))
