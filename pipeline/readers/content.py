@@ -1,0 +1,138 @@
+"""The bytes of an input file, unpacked where it is compressed, without holding a large one in memory.
+
+A plain file is mapped. A compressed one is unpacked as a stream: into memory up to 64 MiB, beyond that into a
+temporary file that is mapped. What a damaged stream gave before its damage is kept, together with the error.
+"""
+
+import bz2
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
+
+from pipeline.readers.encoding import Data
+from schemas.source import InputFile, Limits
+
+IN_MEMORY = 64 << 20
+SMALL = 1 << 20  # files below are read, not mapped: faster
+BLOCK = 1 << 20
+# Packed bytes unpacked at once: what precedes damage is kept to within this much, and a bomb of zstd blocks can make
+# at most 64 MiB of it before the limits are looked at.
+PIECE = 2048
+
+
+class Unreadable(Exception):
+    """The file, or the rest of it, cannot be read; the message is the reason in `files`, with the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The unpacked bytes of a file; `damage` says why the stream ended early."""
+
+    data: Data
+    packing: str | None = None
+    damage: str | None = None
+
+
+@contextmanager
+def opened(file: InputFile, limits: Limits) -> Iterator[Content]:
+    """Give the content of a file, unpacked when its first bytes say that it is compressed.
+
+    Raises Unreadable when a limit on the unpacked size is passed or the file cannot be opened.
+    """
+    with _stream(file.path) as stream:
+        head = stream.read(8)
+        stream.seek(0)
+        packing = next((name for name, (magic, _) in PACKINGS.items() if head.startswith(magic)), None)
+        if packing is None:
+            with _mapped(stream) as data:
+                yield Content(data)
+            return
+        with SpooledTemporaryFile(IN_MEMORY) as spool:
+            damage = _unpack(stream, packing, spool, limits)
+            with _mapped(spool) as data:
+                yield Content(data, packing, damage)
+
+
+@contextmanager
+def _stream(path: str) -> Iterator[IO[bytes]]:
+    if "://" not in path:
+        with Path(path).open("rb") as stream:
+            yield stream
+        return
+    import fsspec
+
+    with fsspec.open(path, "rb") as remote, SpooledTemporaryFile(IN_MEMORY) as copy:
+        while block := remote.read(BLOCK):
+            copy.write(block)
+        copy.seek(0)
+        yield copy
+
+
+@contextmanager
+def _mapped(stream: Any) -> Iterator[Data]:
+    size = stream.seek(0, 2)
+    stream.seek(0)
+    if size <= SMALL or (isinstance(stream, SpooledTemporaryFile) and size <= IN_MEMORY):
+        yield stream.read()
+        return
+    with mmap(stream.fileno(), 0, access=ACCESS_READ) as data:
+        yield data
+
+
+def _zstd() -> Any:
+    import zstandard
+
+    return zstandard.ZstdDecompressor().decompressobj()
+
+
+PACKINGS: dict[str, tuple[bytes, Callable[[], Any]]] = {
+    "gz": (b"\x1f\x8b", lambda: zlib.decompressobj(wbits=31)),
+    "zst": (b"\x28\xb5\x2f\xfd", _zstd),
+    "bz2": (b"BZh", bz2.BZ2Decompressor),
+    "xz": (b"\xfd7zXZ", lzma.LZMADecompressor),
+}
+
+
+def _unpack(stream: IO[bytes], packing: str, out: IO[bytes], limits: Limits) -> str | None:
+    """Write the unpacked bytes of all members; return what is wrong with the stream, or None."""
+    import zstandard
+
+    most = min(limits.unpacked_bytes, max(IN_MEMORY, limits.ratio * stream.seek(0, 2)))
+    stream.seek(0)
+    try:
+        for block in _members(stream, packing):
+            out.write(block)
+            if out.tell() > most:
+                raise Unreadable(
+                    f"unpacks to more than {most:,} bytes (limits: unpacked_bytes {limits.unpacked_bytes:,}, ratio "
+                    f"{limits.ratio}); unpack it by hand or raise the limit"
+                )
+    except (zlib.error, zstandard.ZstdError, lzma.LZMAError, OSError, EOFError) as error:
+        return f"the {packing} stream is damaged after {out.tell():,} unpacked bytes ({error}); fetch the file again"
+    return None
+
+
+def _members(stream: IO[bytes], packing: str) -> Iterator[bytes]:
+    """Yield the unpacked bytes of all members. Raises the codec's error, or EOFError when the stream is cut."""
+    magic, new = PACKINGS[packing]
+    rest = stream.read(PIECE)
+    while rest:
+        rest += stream.read(len(magic)) if len(rest) < len(magic) else b""
+        if not rest.startswith(magic):
+            if rest.strip(b"\0"):
+                raise EOFError("bytes that are no member follow the last one")
+            rest = stream.read(PIECE)  # padding
+            continue
+        member = new()
+        while not member.eof:
+            if not rest:
+                raise EOFError("it is cut off")
+            yield member.decompress(rest)
+            rest = b"" if member.eof else stream.read(PIECE)
+        rest = member.unused_data or stream.read(PIECE)

@@ -1,0 +1,93 @@
+"""What a file is: by its name, and by its first bytes where the name says nothing or is wrong.
+
+The tables are data (`data/formats.tsv`, `data/magic.tsv`); a format that is known but not read yet is named to the
+user with what to convert it to, never skipped silently.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from pipeline.readers.encoding import Data
+
+PACKED = {"gz": "gz", "gzip": "gz", "zst": "zst", "zstd": "zst", "bz2": "bz2", "xz": "xz"}
+JUNK = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".localized", ".gitkeep", ".gitignore"})
+MEDIAWIKI = re.compile(r"wiki.*(pages|articles|meta|dump)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format by its name; `magic` and `remedy` where it is known but not read yet."""
+
+    name: str
+    magic: bytes = b""
+    remedy: str = ""
+
+
+def detect_format(uri: str) -> str:
+    """Return the format that a file's name says: `txt`, `jsonl.gz`, `docx`, ..., `junk`, or empty for none known."""
+    name = re.split(r"[/\\]", uri)[-1].lower()
+    if name in JUNK or name.startswith("._"):
+        return "junk"
+    parts = name.split(".")[1:]
+    packing = PACKED.get(parts[-1]) if parts else None
+    if packing:
+        parts = parts[:-1]
+    known = known_formats().get(parts[-1]) if parts else None
+    found = known.name if known else ""
+    if found == "xml" and MEDIAWIKI.search(name):
+        found = "mediawiki-xml"
+    return f"{found}.{packing}" if found and packing else found or packing or ""
+
+
+@cache
+def known_formats() -> dict[str, Format]:
+    """Return the formats by file name suffix."""
+    table = {}
+    for line in _rows("formats.tsv"):
+        suffix, name, magic, remedy = (*line.split("\t"), "", "")[:4]
+        table[suffix] = Format(name, bytes.fromhex(magic), remedy)
+    return table
+
+
+def unsupported(name: str) -> Format | None:
+    """Return what is known of a format that no reader of ours takes; None for a format that is read."""
+    base = name.split(".")[0].removeprefix("mediawiki-")
+    return next(
+        (known for known in known_formats().values() if known.name.split(".")[0] == base and known.remedy), None
+    )
+
+
+def kind_of_bytes(head: bytes) -> str:
+    """Return what binary file begins with these bytes, e.g. 'a PNG image', or empty."""
+    return next((what for pattern, what in _magic() if pattern.match(head)), "")
+
+
+def sniff(data: Data) -> str:
+    """Return the format of content whose name says nothing: parquet, html, json, jsonl or txt."""
+    head = data[:4096]
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    text = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
+    if text.startswith((b"<!doctype html", b"<html")) or (text.startswith(b"<") and b"<body" in text):
+        return "html"
+    if re.match(rb'\{\s*"', text):
+        return "jsonl"
+    return "json" if re.match(rb"\[\s*\{\s*\"", text) else "txt"
+
+
+@cache
+def _magic() -> list[tuple[re.Pattern[bytes], str]]:
+    table = []
+    for line in _rows("magic.tsv"):
+        digits, what = line.split("\t")
+        pairs = [digits[i : i + 2] for i in range(0, len(digits), 2)]
+        pattern = b"".join(b"." if pair == "??" else re.escape(bytes.fromhex(pair)) for pair in pairs)
+        table.append((re.compile(pattern, re.DOTALL), what))
+    return table
+
+
+def _rows(name: str) -> list[str]:
+    text = resources.files("pipeline.readers").joinpath("data", name).read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]

@@ -1,0 +1,132 @@
+"""HTML pages: the main text, the title, the canonical address and the stated time.
+
+A declared charset is only a hint; what the bytes are is decided on the bytes. lxml parses whatever browsers do.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, ClassVar
+
+from pipeline.readers.content import Content, Unreadable
+from pipeline.readers.fields import parse_time
+from pipeline.readers.main_text import main_text
+from pipeline.readers.reader import Bad, Intake, Reader, Record, whole_text
+
+CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([a-zA-Z0-9_:.-]+)", re.IGNORECASE)
+TAG = re.compile(r"<\s*/?[a-zA-Z!]")
+UNSEEN = ("script", "style", "noscript", "template", "iframe", "svg", "canvas", "object", "embed", "map", "audio",
+          "video", "select", "datalist", "textarea")  # fmt: skip
+TIMES = frozenset(
+    [
+        "article:published_time",
+        "og:published_time",
+        "og:release_date",
+        "pubdate",
+        "publishdate",
+        "publish-date",
+        "publish_date",
+        "pub_date",
+        "datepublished",
+        "date",
+        "dc.date",
+        "dc.date.issued",
+        "dcterms.created",
+        "firstpublishedtime",
+        "weibo:article:create_at",
+    ]
+)
+SAID = re.compile(
+    r"(?:发布|發布|发表|發表|公布|刊登|更新)?(?:时间|時間|日期)?\s*[:：]?\s*"
+    r"(\d{4}(?:年|[-/.])\d{1,2}(?:月|[-/.])\d{1,2}日?(?:\s*\d{1,2}:\d{2}(?::\d{2})?)?)"
+)
+DATED = frozenset(("time", "date", "pubtime", "publish", "info", "source", "meta", "byline", "pubdate", "riqi"))
+
+
+class Html(Reader):
+    """A page of the web."""
+
+    kind: ClassVar[str] = "html"
+    formats: ClassVar[tuple[str, ...]] = ("html",)
+
+    def records(self, content: Content, intake: Intake) -> Iterator[Record | Bad]:
+        """Yield the page as one record."""
+        declared = CHARSET.search(content.data[:4096])
+        hint = declared[1].decode("ascii", "replace") if declared else None
+        yield page_record(whole_text(content, intake, hint))
+
+
+def page_record(text: str) -> Record:
+    """Return the record of a decoded page. Raises Unreadable where lxml makes no tree of it."""
+    if not TAG.search(text):
+        return Record(0, text)
+    tree = _parsed(text)
+    body = tree if tree.tag == "body" else tree.find("body")
+    if body is None:
+        body = tree
+    title, url, time = _title(tree), _url(tree), _time(tree)
+    return Record(0, main_text(body) or _described(tree), title, url, time)
+
+
+def _parsed(text: str) -> Any:
+    from lxml import etree, html
+
+    parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
+    data = text.replace("\0", "").encode("utf-8", "replace")
+    try:
+        tree = html.document_fromstring(data, parser=parser)
+    except (etree.ParserError, etree.XMLSyntaxError) as error:
+        raise Unreadable(f"no page can be made of it ({error}); name it .txt if it is plain text") from None
+    etree.strip_elements(tree, *UNSEEN, with_tail=False)
+    return tree
+
+
+def _meta(tree: Any) -> dict[str, str]:
+    """Return the contents of the page's meta elements by name, property or itemprop."""
+    found: dict[str, str] = {}
+    for element in tree.iter("meta"):
+        name = element.get("property") or element.get("name") or element.get("itemprop") or ""
+        value = (element.get("content") or "").strip()
+        if name and value:
+            found.setdefault(name.strip().lower(), value)
+    return found
+
+
+def _title(tree: Any) -> str | None:
+    said = _meta(tree).get("og:title")
+    headings = [" ".join(heading.text_content().split()) for heading in tree.iter("h1")]
+    headings = [heading for heading in headings if heading]
+    name = tree.findtext(".//title") or ""
+    return said or (headings[0] if len(headings) == 1 else None) or " ".join(name.split()) or None
+
+
+def _url(tree: Any) -> str | None:
+    for link in tree.iter("link"):
+        if (link.get("rel") or "").lower() == "canonical" and (link.get("href") or "").startswith("http"):
+            return str(link.get("href"))
+    said = _meta(tree).get("og:url", "")
+    return said if said.startswith("http") else None
+
+
+def _time(tree: Any) -> datetime | None:
+    """Return the time that the page states: in its head, in a time element, or in a line of its own."""
+    for name, value in _meta(tree).items():
+        if name in TIMES and (time := parse_time(value)):
+            return time
+    for element in tree.iter("time"):
+        if time := parse_time(element.get("datetime") or element.text_content()):
+            return time
+    for element in tree.iter("div", "p", "span", "td", "em"):
+        named = f"{element.get('class', '')} {element.get('id', '')}"
+        if named != " " and any(word in named.lower() for word in DATED):
+            line = " ".join(element.text_content().split())
+            said = SAID.search(line) if len(line) <= 200 else None
+            if said and (time := parse_time(said[1])):
+                return time
+    return None
+
+
+def _described(tree: Any) -> str:
+    """Return what the head says of a page whose body holds no text (drawn by a script)."""
+    meta = _meta(tree)
+    return meta.get("og:description") or meta.get("description") or _title(tree) or ""

@@ -1,0 +1,111 @@
+"""Parquet: row groups are streamed, the columns that hold nothing of a document are not read.
+
+Text columns may be strings, dictionaries of strings, or binary in any encoding (decided batch by batch).
+"""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from pipeline.readers.content import Content, Unreadable
+from pipeline.readers.encoding import BinaryContent, decode, detect
+from pipeline.readers.fields import Columns, choose, missing
+from pipeline.readers.reader import Bad, Intake, Reader, Record, record_of
+
+BATCH_BYTES = 4 << 20
+FOOTER_TAIL = 16  # a whole footer never ends in so many zeros, but a zeroed one can be parsed
+
+
+class Parquet(Reader):
+    """A Parquet file with a text column."""
+
+    kind: ClassVar[str] = "parquet"
+    formats: ClassVar[tuple[str, ...]] = ("parquet",)
+
+    def records(self, content: Content, intake: Intake) -> Iterator[Record | Bad]:
+        """Yield a record for each row. Raises Unreadable for a damaged file or one without a text column."""
+        import pyarrow.parquet as pq
+
+        try:
+            file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(content.data)), pre_buffer=False)
+        except (pa.ArrowException, OSError) as error:
+            size = len(content.data)
+            raise Unreadable(f"{size:,} bytes that are no whole Parquet file ({error}); fetch the file again") from None
+        if content.data[-8 - FOOTER_TAIL : -8] == bytes(FOOTER_TAIL):
+            raise Unreadable("the footer of the Parquet file is overwritten with zeros; fetch the file again")
+        schema = file.schema_arrow
+        columns = choose(intake.fields, schema.names, [field.name for field in schema if _textual(field.type)])
+        if columns is None:
+            raise Unreadable(missing(intake.fields, [f"{field.name} ({field.type})" for field in schema]))
+        wanted = [
+            name
+            for name in (
+                *columns.text,
+                columns.title,
+                columns.url,
+                columns.id,
+                columns.original_time,
+                columns.last_modified_time,
+            )
+            if name is not None
+        ]
+        size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
+        rows = max(1, min(4096, BATCH_BYTES * file.metadata.num_rows // max(1, size)))
+        number = 0
+        try:
+            for batch in file.iter_batches(rows, columns=wanted, use_threads=False):
+                for row in _rows(batch, columns, intake):
+                    yield record_of(number, row, columns)
+                    number += 1
+        except (pa.ArrowException, OSError) as error:
+            raise Unreadable(f"damaged from row {number} on ({error}); fetch the file again") from None
+
+
+def _textual(dtype: pa.DataType) -> bool:
+    inner = dtype.value_type if pa.types.is_dictionary(dtype) else dtype
+    tests = (
+        pa.types.is_string,
+        pa.types.is_large_string,
+        pa.types.is_string_view,
+        pa.types.is_binary,
+        pa.types.is_large_binary,
+        pa.types.is_binary_view,
+    )
+    return any(test(inner) for test in tests)
+
+
+def _rows(batch: pa.RecordBatch, columns: Columns, intake: Intake) -> Iterator[dict[str, Any]]:
+    values = {name: _values(batch.column(name), name in columns.text, intake) for name in batch.schema.names}
+    for row in zip(*values.values(), strict=True):
+        yield dict(zip(values, row, strict=True))
+
+
+def _values(column: Any, is_text: bool, intake: Intake) -> list[Any]:
+    """Return the values of a column, bytes decoded."""
+    if is_text and intake.encoding is None:
+        intake.encoding, intake.bom, intake.evidence = "utf-8", False, "string column"
+    try:
+        values: list[Any] = column.to_pylist()
+    except UnicodeDecodeError as error:
+        loss = f"a string column holds bytes that are no UTF-8 ({error.reason}), read as U+FFFD"
+        if loss not in intake.losses:
+            intake.losses.append(loss)
+        raw = column.cast(pa.binary()).to_pylist()
+        return [None if value is None else value.decode("utf-8", "replace") for value in raw]
+    if not any(isinstance(value, bytes) for value in values):
+        return values
+    return _decoded(values, is_text, intake)
+
+
+def _decoded(values: list[bytes | None], is_text: bool, intake: Intake) -> list[str | None]:
+    """Decode a binary column by the encoding of all its values together."""
+    try:
+        encoding = detect(b"\n".join(value for value in values if value))
+    except BinaryContent:
+        return [None if value is None else value.decode("utf-8", "replace") for value in values]
+    if is_text:
+        intake.encoding, intake.evidence = encoding.name, f"binary column: {encoding.evidence}"
+        if encoding.errors or encoding.legacy:
+            intake.losses.append(f"binary column with bytes that do not fit: {encoding.evidence}")
+    return [None if value is None else decode(value, encoding) for value in values]

@@ -1,0 +1,134 @@
+"""The contract of readers: content in, records and bad records out, and what was found on the way.
+
+A reader is a step: defining a subclass of `Reader` registers it. It never raises for bad input except `Unreadable`,
+whose message becomes the file's reason; what it yielded before stays.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, NamedTuple
+
+from pipeline.readers.content import Content, Unreadable
+from pipeline.readers.encoding import BinaryContent, Encoding, decode, detect
+from pipeline.readers.fields import Columns, parse_time, text_of
+from pipeline.step import Step
+from schemas.source import Fields, Limits
+
+EXCERPT = 200  # characters of a bad record that are kept
+
+
+class Record(NamedTuple):
+    """A record that was read; `record`: its ordinal in the file, bad ones counted; `key`: the value of its id field."""
+
+    record: int
+    text: str
+    title: str | None = None
+    url: str | None = None
+    original_time: datetime | None = None
+    last_modified_time: datetime | None = None
+    key: str | None = None
+
+
+class Bad(NamedTuple):
+    """A record that could not be read, and why."""
+
+    record: int
+    reason: str
+    excerpt: str
+
+
+@dataclass(slots=True)
+class Intake:
+    """What a reader is told (`uri`, `fields`, `limits`) and what it tells about the file (the rest).
+
+    `losses` are reasons why the file was not read in full; each makes the outcome `partial`.
+    """
+
+    uri: str
+    fields: Fields
+    limits: Limits
+    format: str
+    encoding: str | None = None
+    bom: bool | None = None
+    evidence: str | None = None
+    losses: list[str] = field(default_factory=list)
+
+
+class Reader(Step):
+    """Turns the content of one file into records. Subclasses name the `formats` they read and define `records`."""
+
+    formats: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    def records(self, content: Content, intake: Intake) -> Iterator[Record | Bad]:
+        """Yield the records in order. Raises Unreadable for a file, or the rest of it, that cannot be read."""
+        raise NotImplementedError
+
+
+def decided(content: Content, intake: Intake, hint: str | None = None) -> Encoding:
+    """Return the encoding of the content and note it. Raises Unreadable for binary data."""
+    try:
+        encoding = detect(content.data, hint)
+    except BinaryContent as error:
+        raise Unreadable(
+            f"named as {intake.format} but the content is binary ({error}); give it its right name or remove it"
+        ) from None
+    intake.encoding, intake.bom, intake.evidence = encoding.name, encoding.mark > 0, encoding.evidence
+    if encoding.legacy:
+        intake.losses.append(f"two encodings in one file, decoded line by line: {encoding.evidence}")
+    if encoding.errors:
+        intake.losses.append(f"{encoding.errors} byte sequences are no {encoding.name} and were read as U+FFFD")
+    return encoding
+
+
+def whole_text(content: Content, intake: Intake, hint: str | None = None) -> str:
+    """Return the text of a file that is one document. Raises Unreadable past the limit on a record."""
+    if len(content.data) > intake.limits.record_bytes:
+        raise Unreadable(
+            f"one document of {len(content.data):,} bytes, over limits.record_bytes {intake.limits.record_bytes:,}; "
+            "split the file or raise the limit"
+        )
+    return decode(content.data, decided(content, intake, hint))
+
+
+def record_of(number: int, row: dict[str, Any], columns: Columns) -> Record | Bad:
+    """Return the record that a row of named values makes, or why it makes none."""
+    values = [row.get(name) for name in columns.text]
+    text = text_of(values)
+    if text is None:
+        return Bad(number, _why_no_text(row, columns), excerpt(row))
+    if not text.strip():
+        return Bad(number, f"the text in '{columns.text[0]}' is empty", excerpt(row))
+    key = row.get(columns.id) if columns.id else None
+    return Record(
+        number,
+        text,
+        _string(row, columns.title),
+        _string(row, columns.url),
+        parse_time(row.get(columns.original_time)) if columns.original_time else None,
+        parse_time(row.get(columns.last_modified_time)) if columns.last_modified_time else None,
+        None if key is None else str(key),
+    )
+
+
+def excerpt(value: Any) -> str:
+    """Return the first characters of what could not be read."""
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return (text if isinstance(text, str) else repr(text)[: 4 * EXCERPT])[:EXCERPT]
+
+
+def _why_no_text(row: dict[str, Any], columns: Columns) -> str:
+    for name in columns.text:
+        if name not in row:
+            return f"no text field '{name}'; the record has: {', '.join(map(str, list(row)[:10])) or 'nothing'}"
+        if row[name] is None:
+            return f"the text in '{name}' is null"
+        if not isinstance(row[name], str):
+            return f"the text in '{name}' is no string but {type(row[name]).__name__}"
+    return "no text"
+
+
+def _string(row: dict[str, Any], name: str | None) -> str | None:
+    value = row.get(name) if name else None
+    return value.strip() or None if isinstance(value, str) else None

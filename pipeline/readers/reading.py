@@ -1,0 +1,263 @@
+"""Reading any input file, or a dataset of a hub, into document batches with an account of what became of it.
+
+`read_file` never raises for bad input: a file that cannot be read has the outcome `failed` with a reason that names
+what was found and the remedy; bad records are listed in the quarantine. Batches hold about 1 MB of text, whatever the
+number of rows.
+
+Trade-off: where the recipe names an id field, the keys of one file are held in memory (about 60 bytes a record) to
+find repeated ones.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+import pipeline.readers
+from pipeline.readers.content import PACKINGS, Content, Unreadable, opened
+from pipeline.readers.formats import detect_format, kind_of_bytes, sniff, unsupported
+from pipeline.readers.reader import Bad, Intake, Reader, Record, excerpt
+from pipeline.step import of_role
+from schemas.decision import Outcome
+from schemas.document import DOCUMENT, document_id
+from schemas.errors import unknown_name
+from schemas.source import InputFile, Limits, Source
+
+BATCH_BYTES = 1 << 20
+JUNK = "no document: operating-system file"
+
+Produce = Callable[[Intake], Iterator[Record | Bad]]
+
+
+class Skipped(Exception):
+    """The file is known not to be read; the message says why."""
+
+
+class Reading:
+    """One input being read. Iterate it once; afterwards `outcome` and `quarantine` tell what became of it.
+
+    Batches have the schema `schemas.document.DOCUMENT`, rows in record order. `outcome` is one row of
+    `schemas.decision.FILES`, `quarantine` rows of `schemas.decision.QUARANTINE`.
+    """
+
+    def __init__(self, file: InputFile, source: Source, limits: Limits, produce: Produce, *, raw_ids: bool) -> None:
+        self.outcome: dict[str, Any] = {}
+        self.quarantine: list[dict[str, Any]] = []
+        self._file, self._source, self._produce, self._raw_ids = file, source, produce, raw_ids
+        self._intake = Intake(file.uri, source.fields, limits, detect_format(file.uri) or "unknown")
+        self._seen: set[bytes] = set()
+        self._records = 0
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        failure, skipped = None, None
+        rows: list[tuple[Any, ...]] = []
+        size = 0
+        try:
+            for item in self._produce(self._intake):
+                row = self._row(item)
+                if row is None:
+                    continue
+                rows.append(row)
+                size += _utf8_size(row[1])
+                if size >= BATCH_BYTES:
+                    yield self._batch(rows)
+                    rows, size = [], 0
+        except Skipped as error:
+            skipped = str(error)
+        except Unreadable as error:
+            failure = str(error)
+        except OSError as error:
+            failure = f"cannot be opened or read ({error}); check that it is there and readable"
+        if rows:
+            yield self._batch(rows)
+        self._close(failure, skipped)
+
+    def _row(self, item: Record | Bad) -> tuple[Any, ...] | None:
+        """Return the row of a good record; put a bad, empty or repeated one into the quarantine."""
+        if isinstance(item, Bad):
+            self._bad(item)
+            return None
+        text = normalised(item.text)
+        if not text.strip():
+            return None
+        size, most = _utf8_size(text), self._intake.limits.record_bytes
+        if size > most:
+            self._bad(Bad(item.record, f"{size:,} bytes, over limits.record_bytes {most:,}", excerpt(text)))
+            return None
+        key = f"{self._file.uri}#{item.record}" if item.key is None else item.key
+        if item.key is not None and not self._is_new(key):
+            self._bad(Bad(item.record, f"the id '{excerpt(key)}' occurs again in this file", excerpt(text)))
+            return None
+        raw = self._raw_ids and item.key is not None
+        identity = key if raw else document_id(self._source.id, key)
+        origin = (self._source.id, self._file.uri, item.record)
+        return (identity, text, item.title, *origin, item.url, item.original_time, item.last_modified_time)
+
+    def _is_new(self, key: str) -> bool:
+        digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        if digest in self._seen:
+            return False
+        self._seen.add(digest)
+        return True
+
+    def _bad(self, bad: Bad) -> None:
+        row = {"source": self._source.id, "uri": self._file.uri, **bad._asdict()}
+        self.quarantine.append({**row, "excerpt": _encodable(bad.excerpt)})
+
+    def _batch(self, rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
+        self._records += len(rows)
+        columns = zip(*rows, strict=True)
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, DOCUMENT, strict=True)]
+        return pa.record_batch(arrays, schema=DOCUMENT)
+
+    def _close(self, failure: str | None, skipped: str | None) -> None:
+        bad = len(self.quarantine)
+        reasons = [skipped or failure or "", *self._intake.losses]
+        if bad:
+            first = self.quarantine[0]
+            reasons.append(f"{bad} bad records, the first is record {first['record']}: {first['reason']}")
+        lost = bool(failure or bad or self._intake.losses)
+        if skipped:
+            outcome = Outcome.SKIPPED
+        elif self._records:
+            outcome = Outcome.PARTIAL if lost else Outcome.OK
+        else:
+            outcome = Outcome.FAILED if lost else Outcome.EMPTY
+            reasons.append("" if lost else "no text in it")
+        intake, file = self._intake, self._file
+        self.outcome = {
+            "source": self._source.id,
+            "uri": file.uri,
+            "format": intake.format,
+            "encoding": intake.encoding,
+            "bom": intake.bom,
+            "evidence": intake.evidence,
+            "outcome": outcome.value,
+            "records": self._records,
+            "bad_records": bad,
+            "bytes": file.bytes,
+            "sha256": file.sha256 or None,
+            "reason": _encodable("; ".join(reason for reason in reasons if reason)),
+        }
+
+
+def read_file(file: InputFile, source: Source, limits: Limits, *, raw_ids: bool = False) -> Reading:
+    """Return the reading of one file, in whatever format and encoding it is.
+
+    `raw_ids`: the value of the id field is the id as it stands; otherwise it, or `uri#record`, is the key that
+    `document_id` hashes. Never raises for bad input.
+    """
+
+    def produce(intake: Intake) -> Iterator[Record | Bad]:
+        if intake.format == "junk":
+            raise Skipped(JUNK)
+        if source.reader == "auto":
+            _refuse_unread(file, intake.format)
+        with opened(file, limits) as content:
+            yield from _records(content, source, intake)
+
+    return Reading(file, source, limits, produce, raw_ids=raw_ids)
+
+
+def read_hub(source: Source, limits: Limits, *, raw_ids: bool = False) -> Reading:
+    """Return the reading of a Hugging Face dataset: a local folder or a name on a hub, streamed.
+
+    The uri is `hub/NAME/CONFIG/SPLIT` (of a local folder its last name), without the revision, so that ids stay.
+    """
+    from pipeline.readers.hub import hub_records, hub_uri
+
+    assert source.hub is not None, f"the source '{source.id}' names no hub dataset"
+    file = InputFile(source.id, hub_uri(source.hub), source.hub.name, 0, "")
+    hub = source.hub
+    reading = Reading(file, source, limits, lambda intake: hub_records(hub, intake), raw_ids=raw_ids)
+    reading._intake.format = "hub"
+    return reading
+
+
+def _utf8_size(text: str) -> int:
+    """Return about how many bytes a text takes, without encoding it."""
+    return len(text) if text.isascii() else 3 * len(text)
+
+
+def normalised(text: str) -> str:
+    """Return the text with line feeds for line ends, without NUL characters and without a leading byte order mark."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\0" in text:
+        text = text.replace("\0", "")
+    return _encodable(text.removeprefix("\ufeff"))
+
+
+def _encodable(text: str) -> str:
+    """Join surrogate pairs, and replace lone surrogates, which no UTF-8 can hold."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+@cache
+def _own_readers() -> dict[str, type[Reader]]:
+    """Return the readers of this package by kind; the rest of the catalogue is dear to import."""
+    for module in pkgutil.iter_modules(pipeline.readers.__path__):
+        importlib.import_module(f"pipeline.readers.{module.name}")
+    return {reader.kind: reader for reader in Reader.__subclasses__() if reader.kind}
+
+
+def _refuse_unread(file: InputFile, name: str) -> None:
+    """Raise Skipped for a format that is known but not read yet, Unreadable where the content is not even that."""
+    known = unsupported(name)
+    if known is None:
+        return
+    with Path(file.path).open("rb") as stream:
+        head = stream.read(16)
+    packing = name.rsplit(".", 1)[-1] if "." in name else ""
+    magic = PACKINGS[packing][0] if packing in PACKINGS else known.magic
+    if not head.startswith(magic):
+        found = kind_of_bytes(head) or ("nothing (0 bytes)" if not head else "something else")
+        raise Unreadable(f"named as {name} but the content is {found}; give it its right name or fetch it again")
+    raise Skipped(f"reading {name} is not supported yet; convert to {known.remedy}")
+
+
+def _records(content: Content, source: Source, intake: Intake) -> Iterator[Record | Bad]:
+    """Yield the records of an opened file by the reader that its name or, where that says nothing, its content asks."""
+    base = intake.format.split(".")[0]
+    head = content.data[:64]
+    if head.startswith(b"PAR1") and content.data[-4:] == b"PAR1":
+        base = "parquet"
+    elif (what := kind_of_bytes(head)) and base != "parquet":
+        raise Unreadable(f"named as {intake.format} but the content is {what}; give it its right name or remove it")
+    reader = _reader(source.reader, base)
+    if reader is None:
+        base = sniff(content.data)
+        reader = _reader("auto", base)
+    assert reader is not None, f"no reader for {base}"
+    intake.format = f"{base}.{content.packing}" if content.packing else base
+    if content.damage:
+        intake.losses.append(content.damage)
+    if len(content.data) or base == "parquet":
+        yield from reader.records(content, intake)
+
+
+def _reader(kind: str, base: str) -> Reader | None:
+    """Return the reader of a kind, or for `auto` of a format; None where there is none for the format."""
+    own = _own_readers()
+    if kind != "auto":
+        return (own.get(kind) or _foreign(kind))()
+    found = next((reader for reader in own.values() if base in reader.formats), None)
+    if found is None and base not in ("", "unknown", *PACKINGS):
+        found = next((reader for reader in of_role(Reader).values() if base in reader.formats), None)
+    return found() if found else None
+
+
+def _foreign(kind: str) -> type[Reader]:
+    known = of_role(Reader)
+    if kind not in known:
+        raise Unreadable(unknown_name("reader", kind, ["auto", *known]))
+    return known[kind]
