@@ -10,6 +10,10 @@ from typing import Any
 from schemas.errors import CorpusError
 
 _LANGUAGES = ("en", "zh")
+_STOPPED = {
+    "en": "stopped; what was finished stays, run the same command again to continue",
+    "zh": "已停止；已完成的部分保留，再次运行同一命令即可继续",
+}
 
 
 def language(arguments: Sequence[str]) -> str:
@@ -313,11 +317,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"yuliao {args.verb}: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_status
     except KeyboardInterrupt:
-        stopped = "stopped; what was finished stays, run the same command again to continue"
-        print(
-            f"yuliao {args.verb}: {stopped if lang == 'en' else '已停止；已完成的部分保留，再次运行即可继续'}",
-            file=sys.stderr,
-        )  # noqa: T201
+        print(f"yuliao {args.verb}: {_STOPPED[lang]}", file=sys.stderr)  # noqa: T201
         return 1
 
 

@@ -168,7 +168,7 @@ def _run_lines(args: Any, summary: dict[str, Any]) -> list[str]:
 
 
 def prepare_prefect() -> None:
-    """Set Prefect up before it is imported: no telemetry, patience at the first start, a local server where one runs."""
+    """Set Prefect up before it is imported: no telemetry, patience at the first start, a local server if one runs."""
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")

@@ -61,7 +61,15 @@ class WorkerPool:
 
 
 def _quiet() -> None:
-    """Ctrl-C goes to every process of the terminal: only the parent answers it."""
+    """Ctrl-C goes to every process of the terminal: only the parent answers it. And no worker outlives the parent."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()

@@ -158,21 +158,21 @@ class Deciding:
         return table
 
     def _gather(self) -> None:
-        ids, content, failed, keys = [], [], [], []
+        ids, content, failed, keys = [], [], [], []  # one block a part
         names = [key for key in self.plan.recipe.dedup.keep if key != "id"]
         for part in self.parts:
             table = self._table(part)
             ids.append(words16(table.column("id")))
             content.append(words16(table.column("content_hash")))
             failed.append(select(table, self.plan.checks).failed)
-            keys.append(np.stack([self._priority(table, part, name) for name in names]) if names else None)
+            keys.append([self._priority(table, part, name) for name in names])
             self.decided.read[part.source] += table.num_rows
         self.rows = np.array([len(block) for block in ids], np.int64)
         self.ids = np.concatenate([np.empty((0, 2), np.uint64), *ids])
         self.content = np.concatenate([np.empty((0, 2), np.uint64), *content])
         self.failed = np.concatenate([np.empty(0, np.int32), *failed])
-        blocks = [block for block in keys if block is not None]
-        self.keys = dict(zip(names, np.concatenate(blocks, axis=1), strict=True)) if blocks else {}
+        empty = np.empty(0, np.float64)
+        self.keys = {name: np.concatenate([empty, *(block[i] for block in keys)]) for i, name in enumerate(names)}
         self.repeated = _later_copies(self.ids)
 
     def _priority(self, table: pa.Table, part: Part, name: str) -> npt.NDArray[np.float64]:

@@ -43,6 +43,10 @@ class Plan:
         steps, rules = expand(recipe)
         steps += [build({"kind": kind}) for column, kind in REQUIRED.items() if column not in columns_of(steps)]
         _check_steps(steps)
+        readers = ["auto", *reader_revisions()]
+        for source in recipe.sources:
+            if source.reader not in readers:
+                raise RecipeError(f"source '{source.id}': " + unknown_name("reader", source.reader, readers))
         plan = cls(recipe, base, tuple(steps), tuple(rules))
         check_columns(rules, plan.columns, [source.id for source in recipe.sources])
         for name in recipe.publish.columns:

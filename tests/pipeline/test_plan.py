@@ -1,0 +1,148 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.plan import Plan, load_recipe, parse_recipe
+from pipeline.step import build
+from schemas.errors import RecipeError
+
+BASE = """\
+dataset: law/statutes
+sources:
+  - id: npc
+    path: raw
+    license: cn-official-text
+publish:
+  license: public-domain
+"""
+
+
+def plan(text: str) -> Plan:
+    return Plan.of(parse_recipe(text), Path())
+
+
+def test_defaults_make_a_working_plan() -> None:
+    made = plan(BASE)
+    assert [step.kind for step in made.steps][-1] == "language"
+    assert made.checks
+    assert {"char_count", "lang", "script"} <= set(made.signal_columns)
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "message"),
+    [
+        pytest.param(
+            ("    path: raw", "    pth: raw"), 4, "unknown field 'pth'. Did you mean 'path'?", id="misspelt-in-source"
+        ),
+        pytest.param(
+            ("publish:\n", "publsh: {}\npublish:\n"),
+            6,
+            "unknown field 'publsh'. Did you mean 'publish'?",
+            id="misspelt-at-top",
+        ),
+        pytest.param(("    license: cn-official-text\n", ""), 3, "the field 'license' is required", id="missing"),
+        pytest.param(("cn-official-text", "CC-BY-9.9"), 5, "neither an SPDX licence expression", id="no-such-licence"),
+        pytest.param(("law/statutes", "law/法"), 1, "dataset: String should match pattern", id="dataset-name"),
+        pytest.param(("id: npc", "id: 人大"), 3, "sources.0.id: String should match pattern", id="source-id"),
+        pytest.param(
+            ("publish:\n", "dedup: {threshold: 80}\npublish:\n"),
+            6,
+            "less than or equal to 1 (got 80)",
+            id="out-of-range",
+        ),
+        pytest.param(
+            ("publish:\n", "dedup: {bands: 64, rows: 5}\npublish:\n"), 6, "need more than 128 permutations", id="bands"
+        ),
+        pytest.param(
+            ("  license: public", "  splits: {validation: 100%}\n  license: public"), 7, "less than 1", id="whole-split"
+        ),
+    ],
+)
+def test_a_wrong_recipe_is_refused_with_line_and_remedy(change: tuple[str, str], line: int, message: str) -> None:
+    with pytest.raises(RecipeError) as error:
+        parse_recipe(BASE.replace(*change), "r.yaml")
+    assert f"r.yaml, line {line}, " in str(error.value)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- a list", "a recipe is a mapping"),
+        ("", "a recipe is a mapping"),
+        ("a: [1", "not valid YAML"),
+        (BASE + "  license: MIT\nsteps: 3\n", "steps"),
+    ],
+)
+def test_what_is_no_recipe_is_said_to_be_none(text: str, message: str) -> None:
+    with pytest.raises(RecipeError, match="r.yaml") as error:
+        parse_recipe(text, "r.yaml")
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ("steps: [{kind: charakters}]", "unknown step 'charakters'. Did you mean 'characters'?"),
+        ("steps: [{preset: zh-wb}]", "unknown preset 'zh-wb'. Did you mean 'zh-web'?"),
+        ("steps: [{preset: zh-web, n: 3}]", "a preset takes no parameters"),
+        ("steps: [{knd: characters}]", "a step needs `kind: NAME` or `preset: NAME`"),
+        ("steps: [{kind: characters, colour: red}]", "step 'characters': unknown parameter 'colour'"),
+        ("steps: [{kind: characters}, {kind: characters}]", "adds the column 'char_count', which is there already"),
+        ("steps: [{kind: json}]", "a reader is chosen by a source's `reader`"),
+        ("select: [{column: hanshare, min: 1}]", "unknown column 'hanshare'. Did you mean 'han_share'?"),
+        ("dedup: {keep: [quality_score]}", "dedup.keep: unknown column 'quality_score'"),
+    ],
+)
+def test_a_plan_that_cannot_run_is_refused_before_any_data(steps: str, message: str) -> None:
+    with pytest.raises(RecipeError) as error:
+        plan(BASE + steps + "\n")
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"), [("han_shar", "Did you mean 'han_share'?"), ("lang", "is always published")]
+)
+def test_published_columns_must_exist_and_be_new(column: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=r"publish\.columns") as error:
+        plan(BASE + f"  columns: [{column}]\n")
+    assert message in str(error.value)
+
+
+def test_the_fingerprint_follows_behaviour_not_wording_or_place() -> None:
+    one = plan(BASE)
+    reordered = "publish: {license: public-domain}  # a comment\n" + BASE[: BASE.index("publish:")]
+    assert plan(reordered).fingerprint == one.fingerprint
+    assert plan(BASE.replace("path: raw", "path: /elsewhere")).fingerprint == one.fingerprint
+    assert plan(BASE + "dedup: {threshold: 0.8}\n").fingerprint == one.fingerprint
+    for change in (
+        "dedup: {threshold: 0.9}\n",
+        "select: []\n",
+        "on_gone: retract\n",
+        "steps: [{kind: characters}]\nselect: []\n",
+    ):
+        assert plan(BASE + change).fingerprint != one.fingerprint, change
+
+
+def test_only_measuring_changes_measure_again() -> None:
+    one, other = plan(BASE), plan(BASE + "select: [{column: char_count, min: 9}]\n")
+    assert one.measuring_identity == other.measuring_identity
+    assert plan(BASE + "dedup: {seed: 2}\n").measuring_identity != one.measuring_identity
+
+
+def test_the_published_recipe_names_no_place_of_the_machine() -> None:
+    assert plan(BASE).public_recipe()["sources"][0]["path"] == "raw"
+    assert plan(BASE.replace("path: raw", "path: /data/raw")).public_recipe()["sources"][0]["path"] is None
+    internal = BASE.replace("    path: raw", "    path: raw\n    internal: true")
+    assert plan(internal).public_recipe()["sources"][0]["path"] is None
+
+
+def test_a_published_recipe_builds_the_same_plan() -> None:
+    one = plan(BASE)
+    steps = [build(spec) for spec in one.public_recipe()["steps"]]
+    assert steps == list(one.steps)
+
+
+def test_a_missing_recipe_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="no such file; `yuliao init DIR`"):
+        load_recipe(tmp_path / "recipe.yaml")

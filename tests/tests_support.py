@@ -1,0 +1,28 @@
+"""Texts that tests write into corpora."""
+
+# Sentences of the constitution and of old books: public domain, long enough for every rule of the preset.
+ARTICLES = [
+    "中华人民共和国的一切权力属于人民。人民行使国家权力的机关是全国人民代表大会和地方各级人民代表大会。"
+    "人民依照法律规定，通过各种途径和形式，管理国家事务，管理经济和文化事业，管理社会事务。",
+    "国家维护社会主义法制的统一和尊严。一切法律、行政法规和地方性法规都不得同宪法相抵触。"
+    "一切国家机关和武装力量、各政党和各社会团体、各企业事业组织都必须遵守宪法和法律。",
+    "矿藏、水流、森林、山岭、草原、荒地、滩涂等自然资源，都属于国家所有，即全民所有；"
+    "由法律规定属于集体所有的森林和山岭、草原、荒地、滩涂除外。国家保障自然资源的合理利用，保护珍贵的动物和植物。",
+    "公民有受教育的权利和义务。国家培养青年、少年、儿童在品德、智力、体质等方面全面发展。"
+    "国家发展各种教育设施，扫除文盲，对工人、农民、国家工作人员和其他劳动者进行教育。",
+    "婚姻、家庭、母亲和儿童受国家的保护。夫妻双方有实行计划生育的义务。父母有抚养教育未成年子女的义务，"
+    "成年子女有赡养扶助父母的义务。禁止破坏婚姻自由，禁止虐待老人、妇女和儿童。",
+    "话说天下大势，分久必合，合久必分。周末七国分争，并入于秦。及秦灭之后，楚、汉分争，又并入于汉。"
+    "汉朝自高祖斩白蛇而起义，一统天下，后来光武中兴，传至献帝，遂分为三国。",
+]
+
+
+def article(number: int) -> str:
+    """A text of its own for each number, natural enough to pass every rule of the preset."""
+    first, second = ARTICLES[number % len(ARTICLES)], ARTICLES[(number * 7 + 3) % len(ARTICLES)]
+    digits = "零一二三四五六七八九"
+    name = "".join(digits[int(digit)] for digit in str(number))
+    parts = first.split("，")
+    turned = "，".join(parts[number % len(parts) :] + parts[: number % len(parts)])
+    own = "".join(chr(0x4E00 + (number * 131 + i * 977) % 5000) for i in range(60))
+    return f"第{name}条　{turned}\n第{name}款　{second}\n附录{name}：{own}的说明见第{name}页，由编者写于当年的春天。"
