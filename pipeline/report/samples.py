@@ -107,9 +107,9 @@ def pair_rows(ledger: pa.Table, removed: npt.NDArray[np.bool_], count: int) -> l
         return []
     table = ledger.select(["jaccard", "id"]).take(pa.array(rows))
     rows = rows[pc.sort_indices(table, sort_keys=[("jaccard", "ascending"), ("id", "ascending")]).to_numpy()]
-    doubtful = range(min(count // 2, len(rows)))
-    spread = np.linspace(0, len(rows) - 1, count).astype(int).tolist()
-    picked = list(dict.fromkeys([*doubtful, *spread]))[:count]
+    doubtful = min(count // 2, len(rows))
+    spread = np.linspace(min(doubtful, len(rows) - 1), len(rows) - 1, count - doubtful).astype(int).tolist()
+    picked = {*range(doubtful), *spread}
     chosen = [int(rows[i]) for i in sorted(picked)]
     survivors = pc.index_in(ledger["survivor_id"].take(pa.array(chosen)), ledger["id"].combine_chunks())
     return list(zip(chosen, survivors.to_pylist(), strict=True))
