@@ -28,7 +28,7 @@ LONGEST = 80
 _PATTERNS = "boilerplate.txt"
 # Items of at most ten characters between separators; white space alone separates nothing (verse, tables).
 _ITEM, _BETWEEN = r"[^\s|｜>›»·•/]{1,10}", r"[ \t]*[|｜>›»·•/][ \t]*"
-_MENU = rf"{_ITEM}(?:{_BETWEEN}{_ITEM})(?:{_BETWEEN}{_ITEM})(?:{_BETWEEN}{_ITEM})+{_BETWEEN}?"
+_MENU = rf"{_ITEM}(?:{_BETWEEN}{_ITEM})(?:{_BETWEEN}{_ITEM})(?:{_BETWEEN}{_ITEM})+(?:{_BETWEEN})?"
 
 
 class Boilerplate(Cleaner):

@@ -37,7 +37,7 @@ _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$", re.M)
 _UNDERLINE = re.compile(r"^(?:={3,}|-{3,}|(?:\* ?){3,}|_{3,})[ \t]*\n?", re.M)
 _QUOTE = re.compile(r"^(?: {0,3}>[ \t]?)+", re.M)
 _LIST = re.compile(r"^([ \t]*)(?:[-*+])[ \t]+(?:\[[ xX]\][ \t]+)?", re.M)
-_TABLE_RULE = re.compile(r"^[ \t]*\|?(?:[ \t]*:?-{2,}:?[ \t]*\|)+(?:[ \t]*:?-{2,}:?)?[ \t]*(?:\n|\Z)", re.M)
+_TABLE_RULE = re.compile(r"^[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)+(?:[ \t]*:?-+:?)?[ \t]*(?:\n|\Z)", re.M)
 _TABLE_ROW = re.compile(r"^[ \t]*\|(.*)\|[ \t]*$", re.M)
 _INLINE = re.compile(
     r"(?P<code>(?P<tick>`+)(?!`)[^\n]*?(?<!`)(?P=tick)(?!`))"
@@ -45,10 +45,12 @@ _INLINE = re.compile(
     r"|(?<!!)\[(?P<link>[^\[\]\n]*)\](?:\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)|\[[^\]\n]*\])"
     r"|<(?P<url>https?://[^<>\s]+)>"
     r"|(?P<star>\*{2,3})(?=[^\s*])(?P<strong>[^*\n]*[^\s*])(?P=star)"
-    r"|(?<![\w*\\])\*(?=[^\s*])(?P<emphasis>[^*\n]*[^\s*])\*(?![\w*])"
-    r"|(?<![\w_\\])(?P<line>__?)(?=[^\s_])(?P<under>[^_\n]*[^\s_])(?P=line)(?![\w_])"
+    r"|(?<![0-9A-Za-z*\\])\*(?=[^\s*])(?P<emphasis>[^*\n]*[^\s*])\*(?![0-9A-Za-z*])"
+    r"|(?<![0-9A-Za-z_\\])(?P<line>__?)(?=[^\s_])(?P<under>[^_\n]*[^\s_])(?P=line)(?![0-9A-Za-z_])"
     r"|~~(?=\S)(?P<struck>[^~\n]*\S)~~"
 )
+# Spelled out, so that "a<b 且 c>d" is no tag.
+_ATTRIBUTES = r"(?:\s+[A-Za-z_:@][A-Za-z0-9_:.@-]*(?:\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>]+))?)*"
 _ENTITY = re.compile(r"&(?:#[0-9]{2,7}|#[xX][0-9A-Fa-f]{2,6}|[A-Za-z][A-Za-z0-9]{1,15});")
 _KEPT = ("code", "link", "url", "strong", "emphasis", "under", "struck")
 
@@ -102,15 +104,15 @@ def _plain_texts(column: pa.Array) -> list[str]:
 
 def _plain(text: str) -> str:
     """Return the text with one layer of markup gone; never longer than it was."""
+    whole = text
     if text.startswith("---\n"):
         text = _FRONT_MATTER.sub("", text, count=1)
-    if "```" not in text and "~~~" not in text:
-        return _prose(text)
     parts, last = [], 0
-    for fence in _FENCE.finditer(text):
+    for fence in _FENCE.finditer(text) if "```" in text or "~~~" in text else ():
         parts += [_prose(text[last : fence.start()]), fence[0]]
         last = fence.end()
-    return "".join([*parts, _prose(text[last:])])
+    text = "".join([*parts, _prose(text[last:])])
+    return whole if text == whole else text.strip("\n")
 
 
 def _prose(text: str) -> str:
@@ -154,9 +156,17 @@ def _cells(match: re.Match[str]) -> str:
 
 
 def _decoded(match: re.Match[str]) -> str:
-    """Return the character of an entity, but leave those that would make new markup or white space that is not."""
+    """Return the character of an entity, but leave escaped tags and entities: the text speaks of them."""
     char = html.unescape(match[0])
-    return match[0] if char in "<>&\r\n" or char == match[0] or (char.isspace() and char not in "\xa0\u3000") else char
+    before = match.string[max(0, match.start() - 1) : match.start()]
+    after = match.string[match.end() : match.end() + 18]
+    if (
+        (char == "<" and re.match(r"[A-Za-z/!?]", after))
+        or (char == ">" and (before in ("", "\n") or re.match(r"[A-Za-z0-9\"'/-]", before)))
+        or (char == "&" and re.match(r"#?[A-Za-z0-9]{1,16};", after))
+    ):
+        return match[0]
+    return ("\n" if char in "\r\n" else " ") if char.isspace() else char
 
 
 @cache
@@ -169,7 +179,7 @@ def _tag_patterns() -> tuple[re.Pattern[str], ...]:
     dropped = "|".join(names["dropped"])
     whole = re.compile(rf"<({dropped}|rp)\b[^<>]*>.*?</\1\s*>", re.I | re.S)
     ruby = re.compile(r"<rt\b[^<>]*>([^<>]*)</rt>", re.I)
-    tags = [rf"</?(?:{'|'.join(names[what])})(?:\s[^<>]*)?/?>" for what in ("block", "cell", "inline")]
+    tags = [rf"</?(?:{'|'.join(names[what])}){_ATTRIBUTES}\s*/?>" for what in ("block", "cell", "inline")]
     block, cell, inline = (re.compile(tag, re.I) for tag in tags)
     return whole, ruby, block, cell, inline
 
@@ -179,4 +189,6 @@ def _without_tags(text: str) -> str:
     text = ruby.sub(r"（\1）", whole.sub("", text))
     # A line that is one tag leaves no empty line behind; between words a block's end is a line's end.
     text = re.sub(rf"(?im)^[ \t]*{block.pattern}[ \t]*\n", "", text)
-    return inline.sub("", cell.sub("\t", block.sub("\n", text)))
+    # Cells are parted by tabs, none before the first of a row.
+    text = re.sub(rf"(?im)^[ \t]*{cell.pattern}", "", block.sub("\n", text))
+    return inline.sub("", cell.sub(lambda tag: "" if tag[0][1] == "/" else "\t", text))

@@ -23,7 +23,7 @@ from pipeline.tables import lines_of, resource
 from schemas.manifest import Resource
 
 Type = Literal["identity_card", "mobile", "bank_card", "email"]
-TYPES: tuple[Type, ...] = ("identity_card", "mobile", "bank_card", "email")
+TYPES: tuple[Type, ...] = ("email", "identity_card", "bank_card", "mobile")  # in this order: one may hold another
 MASKS = {"identity_card": "[身份证号]", "mobile": "[手机号]", "bank_card": "[银行卡号]", "email": "[邮箱]"}
 
 # RE2 has no look-around, so this only says "perhaps"; the patterns below decide. Full-width digits count.
@@ -100,7 +100,7 @@ def mask(text: str) -> str:
 
 
 def mask_counted(text: str, types: Sequence[str]) -> tuple[str, int]:
-    """Return the masked text and how many were masked. Longer numbers go first: a card may hold a mobile number."""
+    """Return the masked text and how many were masked."""
     total = 0
     for kind in TYPES:
         if kind not in types:

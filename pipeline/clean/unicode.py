@@ -154,7 +154,7 @@ def _repair(points: Any, starts: Any, actions: Any, out: Any, out_starts: Any, c
                     size += 1
                     same += 1
             breaks += 1
-            plain += after == stop + 1 and stop < end and points[stop] == 10
+            plain += stop < end and (points[stop] == 10 or after == stop + 2)
             i = after
         changed[row, 0] = end - begin - same
     out_starts[len(starts) - 1] = size

@@ -1,8 +1,8 @@
 """Character and line shares: everything that one walk over the code points can tell of a document.
 
-Twenty columns from one kernel call, so that adding the last one cost next to nothing. Shares of kinds of characters are
-of the visible characters (not white space), so that they add up; an empty document has share 0.0 everywhere. Lines are
-counted without blank ones.
+Twenty-one columns from one kernel call, so that adding the last one cost next to nothing. Shares of kinds of
+characters are of the visible characters (not white space), so that they add up; an empty document has share 0.0
+everywhere. Lines are counted without blank ones.
 """
 
 import math
@@ -32,6 +32,7 @@ from pipeline.signals.classes import (
     SENTENCE_END,
     SIZE,
     SPACE,
+    STOP,
     SYMBOL,
 )
 from pipeline.step import Signal
@@ -55,6 +56,7 @@ _COLUMNS = (
     "private_use_share",
     "mojibake_share",
     "rare_han_share",
+    "stop_clash_share",
     "url_share",
     "whitespace_share",
     "entropy",
@@ -75,6 +77,8 @@ class Characters(Signal):
       code points, runs of three or more Latin-1 characters, runs of five or more question marks, 锟斤拷 and 烫烫.
     - `rare_han_share`: Han characters outside the 3,500 common ones (either script), of the Han characters. A GBK or
       Big5 text read as the other, or UTF-8 read as GBK, has 0.2 to 0.9; classical verse reaches 0.15.
+    - `stop_clash_share`: marks of ，。；：、 that follow another at once (。。 apart), of these marks; shuffled or
+      machine-made text has them, edited text hardly ever.
     - `url_share`: characters of web addresses. `entropy`: bits a visible character, of single characters.
     - `mean_line_chars`: visible characters a line. `terminal_punctuation_share`: lines that end in 。！？…；： or their
       ASCII twins, closing quotes and brackets after them allowed. `sentence_share`: visible characters that stand in
@@ -141,8 +145,8 @@ def _entropy(points: Any, begin: int, end: int, table: Any, counts: Any) -> floa
 
 @njit(cache=True, nogil=True)
 def _ends_sentence(points: Any, i: int, begin: int, end: int, table: Any) -> bool:
-    """Tell whether the mark at i ends a sentence: an ASCII one only before space, and a full stop not after a digit."""
-    if points[i] > 127:
+    """Tell whether the mark at i ends a sentence: an ASCII one after Han or before space, a stop not after a digit."""
+    if points[i] > 127 or (i > begin and table[min(points[i - 1], np.uint32(SIZE - 1))] & HAN):
         return True
     if points[i] == 46 and (i == begin or table[min(points[i - 1], np.uint32(SIZE - 1))] & DIGIT):
         return False
@@ -194,6 +198,7 @@ def _measure(points: Any, starts: Any, table: Any, pairs: Any, out: Any) -> None
         if begin == end:
             continue
         han = latin = digit = punctuation = symbol = kana = hangul = private = broken = rare = url = space = 0
+        stops = clashes = 0
         latin_run = mark_run = 0
         url_until = begin
         for i in range(begin, end):
@@ -219,6 +224,10 @@ def _measure(points: Any, starts: Any, table: Any, pairs: Any, out: Any) -> None
             broken += 3 if latin_run == 3 else (1 if latin_run > 3 else 0)
             mark_run = mark_run + 1 if point == 63 else 0
             broken += 5 if mark_run == 5 else (1 if mark_run > 5 else 0)
+            if bits & STOP:
+                stops += 1
+                before = points[i - 1] if i > begin else np.uint32(32)
+                clashes += table[min(before, np.uint32(SIZE - 1))] & STOP and not before == point == 0x3002
             if bits & PAIR and i + 1 < end:
                 for k in range(len(pairs)):
                     broken += pairs[k, 0] == point and pairs[k, 1] == points[i + 1]
@@ -230,14 +239,15 @@ def _measure(points: Any, starts: Any, table: Any, pairs: Any, out: Any) -> None
         for k in range(len(shares)):
             out[1 + k, row] = shares[k] / visible
         out[10, row] = rare / max(1, han)
-        out[11, row] = url / visible
-        out[12, row] = space / (end - begin)
-        out[13, row] = _entropy(points, begin, end, table, counts)
+        out[11, row] = clashes / max(1, stops)
+        out[12, row] = url / visible
+        out[13, row] = space / (end - begin)
+        out[14, row] = _entropy(points, begin, end, table, counts)
         _line_shares(points, begin, end, table, lines)
-        out[14, row] = lines[0]
+        out[15, row] = lines[0]
         counted = max(1, lines[0])
-        out[15, row] = lines[1] / counted
-        out[16, row] = lines[2] / counted
-        out[17, row] = lines[3] / max(1, lines[1])
-        out[18, row] = lines[4] / counted
-        out[19, row] = lines[5] / counted
+        out[16, row] = lines[1] / counted
+        out[17, row] = lines[2] / counted
+        out[18, row] = lines[3] / max(1, lines[1])
+        out[19, row] = lines[4] / counted
+        out[20, row] = lines[5] / counted

@@ -38,11 +38,13 @@ BULLET = 1 << 18
 LATIN_1 = 1 << 19  # what UTF-8 or GBK bytes become when read as Latin-1 or cp1252
 PAIR = 1 << 20  # first character of a pair in mojibake_pairs.txt
 CLAUSE_END = 1 << 21  # may end a line, but no sentence
+STOP = 1 << 22  # Chinese marks of which no two stand side by side
 
 Table = npt.NDArray[np.uint32]
 
-_SENTENCE_ENDS = "。！？…．!?.｡"
-_CLAUSE_ENDS = "；：;:"
+_SENTENCE_ENDS = "。！？…．；!?.｡"  # items of a statute end in full-width semicolons
+_CLAUSE_ENDS = "：;:"
+_STOPS = "，。；：、"
 _CLOSERS = "”’」』）】》〉〕］｝\"')]}*_`"
 _BULLETS = "-*+•·●○◆◇■□▪▫►▶※★☆→∙"
 _HAN_RANGES = ((0x2E80, 0x2FDF), (0x3005, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF))
@@ -67,8 +69,8 @@ def table() -> Table:
     bits[rare] |= RARE
     for name, file in ((HANS, "hans_only.txt"), (HANT, "hant_only.txt"), (JAPANESE, "ja_only.txt")):
         _add(bits, name, _points(file))
-    marks = ((SENTENCE_END, _SENTENCE_ENDS), (CLAUSE_END, _CLAUSE_ENDS), (CLOSER, _CLOSERS), (BULLET, _BULLETS))
-    for name, chars in marks:
+    ends = ((SENTENCE_END, _SENTENCE_ENDS), (CLAUSE_END, _CLAUSE_ENDS), (STOP, _STOPS))
+    for name, chars in (*ends, (CLOSER, _CLOSERS), (BULLET, _BULLETS)):
         _add(bits, name, [ord(char) for char in chars])
     _add(bits, PAIR, [ord(pair[0]) for pair in lines_of(__package__, "mojibake_pairs.txt")])
     bits[SIZE - 1] = BROKEN

@@ -6,7 +6,7 @@ the characters that only one of them uses. `langdetect` (fixed seed) decides bet
 English and Vietnamese; it would call Traditional Chinese Korean, and never sees it here.
 
 Trade: a text of a few characters without any function character is called modern Chinese; Wu, Min and Hakka are not
-told from Mandarin; Japanese without a single kana is only seen by kanji that Chinese does not use.
+told from Mandarin; Japanese without a single kana counts as Chinese.
 """
 
 from collections.abc import Callable, Mapping, Sequence

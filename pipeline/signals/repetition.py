@@ -50,7 +50,7 @@ class Repetition(Signal):
     def measure(self, batch: pa.RecordBatch) -> list[pa.Array]:
         """Return the columns of `adds`."""
         text = CodePoints.of(batch.column("text"))
-        longest = min(int(text.counts.max(initial=1)), self.max_chars)
+        longest = min(max([1, *text.counts.tolist()]), self.max_chars)
         slots = 1 << max(8, int(longest * 2 - 1).bit_length())
         # A slot, one look at memory: hash, stamp (which pass filled it), characters covered, end of that cover.
         marks = np.zeros((slots, 4), np.int64)
@@ -70,7 +70,7 @@ def _find(key: Any, stamp: int, marks: Any, mask: Any) -> int:
         marks[slot, 0] = np.int64(key)
         marks[slot, 1] = stamp
         marks[slot, 2] = -1
-    return slot
+    return int(slot)
 
 
 @njit(cache=True, nogil=True)

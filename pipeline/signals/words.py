@@ -8,6 +8,7 @@ variety of words comparable between short and long documents, because `unique_wo
 """
 
 import hashlib
+import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
@@ -75,13 +76,14 @@ def segmenter(hmm: bool = False, user_dictionary: str | None = None) -> Callable
         import rjieba
 
         return lambda text: rjieba.cut(text, False)
+    added = None if user_dictionary is None else io.BytesIO(_read(user_dictionary))
     import jieba
 
+    jieba.setLogLevel("WARNING")
     tokenizer = jieba.Tokenizer()
     tokenizer.initialize()
-    if user_dictionary is not None:
-        _read(user_dictionary)
-        tokenizer.load_userdict(user_dictionary)
+    if added is not None:
+        tokenizer.load_userdict(added)
     return lambda text: tokenizer.cut(text, HMM=hmm)
 
 

@@ -1,0 +1,51 @@
+import pyarrow as pa
+import pytest
+
+from pipeline.clean.unicode import Unicode
+
+CASES = {
+    "zero-width": ("零\u200b宽\ufeff字", "零宽字", 2),
+    "bidi": ("甲\u202e乙\u202c", "甲乙", 2),
+    "control": ("甲\x00乙\x1f", "甲乙", 2),
+    "soft-hyphen": ("甲\u00ad乙", "甲乙", 1),
+    "odd-space": ("甲\u00a0乙\u3000丙", "甲 乙 丙", 2),
+    "indent": ("\u3000\u3000段首\n\u3000\u3000又一段", "段首\n又一段", 4),
+    "ascii-indent": ("def f():\n    return 1", "def f():\n    return 1", 0),
+    "trailing": ("行尾  \t\n下一行", "行尾\n下一行", 3),
+    "crlf": ("甲\r\n乙\r丙", "甲\n乙\n丙", 2),
+    "separators": ("甲\u2028乙\u0085丙", "甲\n乙\n丙", 2),
+    "blank-lines": ("甲\n\n\n\n乙", "甲\n\n乙", 2),
+    "blank-ends": ("\n\n甲\n \n", "甲", 5),
+    "composed": ("e\u0301", "é", 1),
+    "compatibility": ("\uf900", "豈", 1),
+    "hangul": ("\u1112\u1161\u11ab", "한", 2),
+    "full-width": ("ＡＢＣ，。！？：；（１２３）", "ＡＢＣ，。！？：；（１２３）", 0),
+    "private-use": ("吕\ue18d。", "吕\ue18d。", 0),
+    "emoji-joiner": ("👩\u200d👧", "👩\u200d👧", 0),
+    "stray-joiner": ("甲\u200d乙", "甲乙", 1),
+    "variation": ("葛\U000e0100城", "葛\U000e0100城", 0),
+    "tags": ("甲\U000e0041\U000e007f", "甲", 2),
+    "empty": ("", "", 0),
+    "only-space": (" \u3000\n ", "", 4),
+}
+
+
+def cleaned(texts: list[str]) -> pa.RecordBatch:
+    return Unicode().clean(pa.record_batch({"text": pa.array(texts, pa.string())}))
+
+
+@pytest.mark.parametrize(("text", "wanted", "count"), CASES.values(), ids=CASES)
+def test_repairs(text: str, wanted: str, count: int) -> None:
+    assert cleaned([text]).to_pylist() == [{"text": wanted, "unicode_repair_count": count}]
+
+
+def test_repairs_each_row_by_itself() -> None:
+    batch = cleaned([text for text, _, _ in CASES.values()])
+    assert batch.column("text").to_pylist() == [wanted for _, wanted, _ in CASES.values()]
+    assert batch.column("unicode_repair_count").to_pylist() == [count for _, _, count in CASES.values()]
+
+
+def test_hands_on_the_same_column_when_nothing_is_wrong() -> None:
+    column = pa.array(["好的文本。", "第二篇，\n\n分两段。"])
+    after = Unicode().clean(pa.record_batch({"text": column})).column("text")
+    assert after.buffers()[2].address == column.buffers()[2].address
