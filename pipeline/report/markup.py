@@ -27,7 +27,7 @@ def asset(name: str) -> str:
 
 @cache
 def words() -> dict[str, dict[str, list[str]]]:
-    """Return the words of the page: `ui` and `columns`, each key with [Chinese, English]."""
+    """Return the words of the page: `ui`, `columns` and `reasons`, each key with [Chinese, English]."""
     found: dict[str, dict[str, list[str]]] = json.loads(asset("words.json"))
     return found
 
@@ -69,6 +69,9 @@ def reason_name(reason: str) -> tuple[str, str]:
     if reason.startswith(DUPLICATE) and reason.removeprefix(DUPLICATE) in ("exact", "near"):
         kind = ui[reason.removeprefix(DUPLICATE)]
         return kind[0], kind[1]
+    if reason in words()["reasons"]:
+        chinese, english = words()["reasons"][reason]
+        return chinese, english
     column, _, side = reason.rpartition(".")
     if side in ("low", "high", "other") and column in words()["columns"]:
         chinese, english = column_name(column)

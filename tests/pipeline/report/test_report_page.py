@@ -4,18 +4,23 @@ import base64
 import hashlib
 import json
 import re
+import sys
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from report_cases import Run, files, typical
 
-from pipeline.report.markup import embed, esc, number, percent, reason_label, short
-from pipeline.report.page import render
-from schemas.decision import LEDGER
+import pipeline.plan  # noqa: F401 - its folder holds the presets
+from pipeline.report.markup import embed, esc, number, percent, reason_label, short, words
+from pipeline.report.page import NAV, render
+from pipeline.step import build, columns_of
+from schemas.decision import LEDGER, Outcome
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 
@@ -129,9 +134,9 @@ def test_text_is_never_markup(private: str) -> None:
 
 
 def test_public_pages_hold_no_dropped_text_no_path_and_no_personal_data(private: str, public: str) -> None:
-    for words in ("plain English without Han", "中文与英文混排", "/srv/", "机密", "寒来暑往", "长" * 30):
-        assert words in private
-        assert words not in public
+    for part in ("plain English without Han", "中文与英文混排", "/srv/", "机密", "寒来暑往", "长" * 30):
+        assert part in private
+        assert part not in public
     assert "13800138000" in private
     assert "13800138000" not in public
     assert "请联系我们的编辑部" in public
@@ -225,9 +230,28 @@ def test_large_counts_read_as_people_say_them() -> None:
 def test_reasons_have_names_and_keep_their_code() -> None:
     assert "汉字占比过低" in reason_label("han_share.low")
     assert "<code>han_share.low</code>" in reason_label("han_share.low")
+    assert "太短" in reason_label("too_short")
     assert reason_label("我的规则").count("我的规则") == 2
     assert "<code>" not in reason_label("我的规则")
 
 
 def test_controls_are_shown_as_pictures() -> None:
     assert esc("a\x00b\x1b\tc\nd\x9f<") == "a␀b␛\tc\nd\ufffd&lt;"
+
+
+def test_every_phrase_of_the_page_is_used_and_known() -> None:
+    room = Path(sys.modules["pipeline.report.page"].__file__ or "").parent
+    code = "".join(path.read_text("utf-8") for path in [*room.glob("*.py"), room / "assets" / "report.js"])
+    ui = set(words()["ui"])
+    outcomes = {f"nav_{key}" for key in NAV} | {outcome.value for outcome in Outcome}
+    assert {key for key in ui if not re.search(rf"[\"']{key}[\"']", code)} <= outcomes
+    assert set(re.findall(r'say\("(\w+)"', code)) <= ui
+
+
+def test_every_reason_and_column_of_a_preset_has_a_name() -> None:
+    folder = Path(sys.modules["pipeline.plan"].__file__ or "").parent / "presets"
+    presets = [yaml.safe_load(path.read_text("utf-8")) for path in folder.glob("*.yaml")]
+    reasons = {rule["name"] for preset in presets for rule in preset["select"] if rule.get("name")}
+    columns = columns_of(build(spec) for preset in presets for spec in preset["steps"])
+    assert reasons <= set(words()["reasons"])
+    assert set(columns) <= set(words()["columns"])
