@@ -69,11 +69,12 @@ def detect(data: Data, hint: str | None = None) -> Encoding:
             found = Encoding(name, "byte order mark", len(mark))
             return replace(found, errors=_errors(data, found))
     nulls = _null_shares(data)
-    if max(nulls) < 0.2 and _is_utf8(data):
+    narrow = max(nulls) < 0.2 and _control_share(data[:BLOCK]) < 0.1
+    if narrow and _is_utf8(data):
         return _seven_bit(data) or _plain_utf8(data)
     if min(nulls) > 0.2:
         return _of_many_nulls(data)
-    damaged = _damaged_utf8(data, hint) if max(nulls) < 0.2 else None
+    damaged = _damaged_utf8(data, hint) if narrow else None
     return damaged or _contest(data, hint)
 
 
@@ -199,8 +200,12 @@ def _errors(data: Data, encoding: Encoding) -> int:
 
 def _plain_utf8(data: Data) -> Encoding:
     sample = data[:BLOCK]
-    if _control_share(sample) > 0.1:
-        raise BinaryContent("control characters without a text")
+    units = np.frombuffer(sample, np.uint8)
+    if len(units) and 0x80 <= units.max() < 0xE0 and (units >= 0x80).mean() > 0.6:
+        # Some pairs of GBK are valid UTF-8 of two bytes; Greek or Cyrillic read as GBK has no common characters.
+        score = commonness(sample.decode("gb18030", "replace"))
+        if score >= 0.75 and _errors(data, Encoding("gb18030", "")) == 0:
+            return Encoding("gb18030", f"valid as UTF-8, too, but common characters gb18030 {score:.2f}")
     return Encoding("utf-8", "valid UTF-8")
 
 
@@ -271,10 +276,23 @@ def _contest(data: Data, hint: str | None) -> Encoding:
     found = Encoding(name, evidence)
     errors = _errors(data, found)
     if errors and name in LEGACY:
-        utf8 = sum(_is_utf8_line(line) for lines in _line_blocks(data, 0) for line in lines)
-        if utf8:
-            return Encoding(name, f"{name} with {utf8} lines of UTF-8; {evidence}", errors=0, legacy=name)
+        return _with_utf8_lines(data, hint) or replace(found, errors=errors)
     return replace(found, errors=errors)
+
+
+def _with_utf8_lines(data: Data, hint: str | None) -> Encoding | None:
+    """Return the encoding of a legacy file some lines of which are surely UTF-8; None where there are no such lines."""
+    rest, count = bytearray(), 0
+    for lines in _line_blocks(data, 0):
+        for line in lines:
+            if _is_utf8_line(line):
+                count += 1
+            elif len(rest) < BLOCK:
+                rest += line
+    if not count:
+        return None
+    name, scores = _best(bytes(rest), LEGACY, hint)
+    return Encoding(name, f"{name} ({scores[name]:.2f}) with {count} lines of UTF-8", legacy=name)
 
 
 def _best(sample: bytes, codecs_: tuple[str, ...], hint: str | None) -> tuple[str, dict[str, float]]:

@@ -6,6 +6,7 @@ A declared charset is only a hint; what the bytes are is decided on the bytes. l
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from html import unescape
 from typing import Any, ClassVar
 
 from pipeline.readers.content import Content, Unreadable
@@ -17,6 +18,11 @@ CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([a-zA-Z0-9_:.-]+)", re.IGNORECAS
 TAG = re.compile(r"<\s*/?[a-zA-Z!]")
 UNSEEN = ("script", "style", "noscript", "template", "iframe", "svg", "canvas", "object", "embed", "map", "audio",
           "video", "select", "datalist", "textarea")  # fmt: skip
+HEAD = re.compile(rf"(?is)<!--.*?-->|<(head|title|{'|'.join(UNSEEN)})\b.*?(?:</\1\s*>|\Z)")
+BREAK = re.compile(
+    r"(?i)<\s*/?\s*(?:p|div|br|li|ul|ol|tr|td|th|table|h[1-6]|dt|dd|section|article|blockquote|pre|hr)\b"
+)
+ANY_TAG = re.compile(r"<[^<>]*>")
 TIMES = frozenset(
     [
         "article:published_time",
@@ -60,15 +66,17 @@ def page_record(text: str) -> Record:
     """Return the record of a decoded page. Raises Unreadable where lxml makes no tree of it."""
     if not TAG.search(text):
         return Record(0, text)
-    tree = _parsed(text)
+    tree, whole = _parsed(text)
     body = tree if tree.tag == "body" else tree.find("body")
     if body is None:
         body = tree
     title, url, time = _title(tree), _url(tree), _time(tree)
-    return Record(0, main_text(body) or _described(tree), title, url, time)
+    main = main_text(body) if whole else ""
+    return Record(0, main or _without_tags(text) or _described(tree), title, url, time)
 
 
-def _parsed(text: str) -> Any:
+def _parsed(text: str) -> tuple[Any, bool]:
+    """Return the tree of a page, and whether it is the whole page: libxml2 stops at 2,048 nested elements."""
     from lxml import etree, html
 
     parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
@@ -78,7 +86,14 @@ def _parsed(text: str) -> Any:
     except (etree.ParserError, etree.XMLSyntaxError) as error:
         raise Unreadable(f"no page can be made of it ({error}); name it .txt if it is plain text") from None
     etree.strip_elements(tree, *UNSEEN, with_tail=False)
-    return tree
+    return tree, all(entry.type_name != "ERR_RESOURCE_LIMIT" for entry in parser.error_log.filter_from_fatals())
+
+
+def _without_tags(text: str) -> str:
+    """Return the text of a page by its tags alone, for pages that cannot be parsed as a whole."""
+    bare = ANY_TAG.sub(lambda tag: "\n" if BREAK.match(tag[0]) else "", HEAD.sub("", text))
+    lines = (" ".join(line.split()) for line in unescape(bare).split("\n"))
+    return "\n".join(line for line in lines if line)
 
 
 def _meta(tree: Any) -> dict[str, str]:

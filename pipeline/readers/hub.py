@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.readers.content import Unreadable
 from pipeline.readers.fields import choose, missing
-from pipeline.readers.reader import Bad, Intake, Record, excerpt, record_of
+from pipeline.readers.reader import Bad, Intake, Record, excerpt, record_of, within
 from schemas.source import Hub
 
 
@@ -24,7 +24,10 @@ def hub_records(hub: Hub, intake: Intake) -> Iterator[Record | Bad]:
         rows = _open(hub)
         for number, row in enumerate(rows):
             columns = choose(intake.fields, row)
-            yield record_of(number, row, columns) if columns else Bad(number, missing(intake.fields, row), excerpt(row))
+            if columns is None:
+                yield Bad(number, missing(intake.fields, row), excerpt(row))
+            else:
+                yield within(record_of(number, row, columns), intake.limits)
     except Exception as error:  # noqa: BLE001 - datasets raises errors of many libraries
         raise Unreadable(
             f"the dataset '{hub.name}' cannot be read from row {number} on ({type(error).__name__}: {error}); "

@@ -37,7 +37,7 @@ class Json(Reader):
     def records(self, content: Content, intake: Intake) -> Iterator[Record | Bad]:
         """Yield a record for each line, element of the array, or value."""
         encoding = decided(content, intake)
-        by_lines = _by_lines(list(islice(_lines(content, encoding, intake), 2)), intake.format)
+        by_lines = _by_lines(list(islice(_lines(content, encoding, intake), 2)), intake)
         intake.format = ".".join(filter(None, ["jsonl" if by_lines else "json", content.packing]))
         if by_lines:
             yield from _of_lines(_lines(content, encoding, intake), intake)
@@ -86,22 +86,24 @@ def _lines(content: Content, encoding: Encoding, intake: Intake) -> Iterator[Lin
     if encoding.name == "utf-8" and not encoding.errors and not encoding.legacy:
         lines = byte_lines(content.data, encoding.mark, limit)
     else:
-        lines = text_lines(blocks(content.data, encoding), limit)
+        lines = text_lines(blocks(content.data, encoding), limit, encoding.name)
     for line in lines:
         if isinstance(line, TooLong) or (line.strip() and (isinstance(line, bytes) or line.strip(BLANK))):
             yield line
 
 
-def _by_lines(first: list[Line], name: str) -> bool:
+def _by_lines(first: list[Line], intake: Intake) -> bool:
     """Say, from the first two lines, whether every line is a value of its own."""
+    named = intake.format.startswith("jsonl")
     values = [None if isinstance(line, TooLong) else _parsed(line) for line in first]
     if len(values) < 2:
-        return bool(values) and not isinstance(values[0], (dict, list)) and name.startswith("jsonl")
+        framed = isinstance(values[0], list) or _framed(values[0], Rows(intake)) is not None if values else False
+        return named and not framed
     if isinstance(values[0], dict) or isinstance(values[1], dict):
         return True
     head = first[0].head if isinstance(first[0], TooLong) else first[0]
     opening = head.decode("utf-8", "replace") if isinstance(head, bytes) else head
-    return name.startswith("jsonl") and opening.strip(BLANK) not in ("[", "{")
+    return named and opening.strip(BLANK) not in ("[", "{")
 
 
 def _parsed(line: bytes | str) -> Any:

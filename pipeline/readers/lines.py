@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from pipeline.readers.encoding import BLOCK, Data
+from pipeline.readers.encoding import Data
 
 HEAD = 800  # bytes or characters of a line over the limit that are kept for the excerpt
 
@@ -32,21 +32,33 @@ def byte_lines(data: Data, start: int, limit: int) -> Iterator[bytes | TooLong]:
         start = end + 1
 
 
-def text_lines(blocks: Iterable[str], limit: int) -> Iterator[str | TooLong]:
-    """Yield the lines of decoded text without their ends; carriage returns alone end lines where no line feed does."""
-    end, carry, dropped = "", "", 0
+def text_lines(blocks: Iterable[str], limit: int, codec: str = "utf-8") -> Iterator[str | TooLong]:
+    """Yield the lines of decoded text without their ends; carriage returns alone end lines where no line feed does.
+
+    `limit` is in bytes of `codec`, the encoding the text came in.
+    """
+    end, carry, dropped = "", "", 0  # `dropped`: bytes of the line that are held no more
     for block in blocks:
         end = end or ("\r" if "\r" in block and "\n" not in block else "\n")
         *lines, rest = block.split(end)
         for line in lines:
-            whole, carry = carry + line, ""
-            yield TooLong(dropped + len(whole), whole[:HEAD]) if dropped else whole.removesuffix("\r")
-            dropped = 0
+            yield _line(carry + line, dropped, limit, codec)
+            carry, dropped = "", 0
         carry += rest
-        if dropped or len(carry) > limit:
-            dropped, carry = dropped + len(carry) - min(HEAD, len(carry)), carry[:HEAD]
+        if dropped or _size(carry, limit, codec) > limit:
+            dropped += len(carry[HEAD:].encode(codec, "replace"))
+            carry = carry[:HEAD]
     if carry or dropped:
-        yield TooLong(dropped + len(carry), carry) if dropped else carry.removesuffix("\r")
+        yield _line(carry, dropped, limit, codec)
 
 
-__all__ = ["BLOCK", "TooLong", "byte_lines", "text_lines"]
+def _line(text: str, dropped: int, limit: int, codec: str) -> str | TooLong:
+    size = dropped + _size(text, limit, codec)
+    if dropped or size > limit:
+        return TooLong(dropped + len(text.encode(codec, "replace")), text[:HEAD])
+    return text.removesuffix("\r")
+
+
+def _size(text: str, limit: int, codec: str) -> int:
+    """Return the bytes of a text; those far below the limit are not counted exactly."""
+    return len(text) if 4 * len(text) <= limit else len(text.encode(codec, "replace"))

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pipeline.readers.content import Content, Unreadable
 from pipeline.readers.encoding import BinaryContent, decode, detect
 from pipeline.readers.fields import Columns, choose, missing
-from pipeline.readers.reader import Bad, Intake, Reader, Record, record_of
+from pipeline.readers.reader import Bad, Intake, Reader, Record, record_of, within
 
 BATCH_BYTES = 4 << 20
 FOOTER_TAIL = 16  # a whole footer never ends in so many zeros, but a zeroed one can be parsed
@@ -56,7 +56,7 @@ class Parquet(Reader):
         try:
             for batch in file.iter_batches(rows, columns=wanted, use_threads=False):
                 for row in _rows(batch, columns, intake):
-                    yield record_of(number, row, columns)
+                    yield within(record_of(number, row, columns), intake.limits)
                     number += 1
         except (pa.ArrowException, OSError) as error:
             raise Unreadable(f"damaged from row {number} on ({error}); fetch the file again") from None

@@ -112,6 +112,16 @@ def record_of(number: int, row: dict[str, Any], columns: Columns) -> Record | Ba
     )
 
 
+def within(record: Record | Bad, limits: Limits) -> Record | Bad:
+    """Return the record, or a bad one where its text, read from a column, is over the limit."""
+    if not isinstance(record, Bad) and 4 * len(record.text) > limits.record_bytes:
+        size = len(record.text.encode("utf-8", "surrogatepass"))
+        if size > limits.record_bytes:
+            reason = f"a record of {size:,} bytes, over limits.record_bytes {limits.record_bytes:,}"
+            return Bad(record.record, reason, excerpt(record.text))
+    return record
+
+
 def excerpt(value: Any) -> str:
     """Return the first characters of what could not be read."""
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value

@@ -85,10 +85,6 @@ class Reading:
         text = normalised(item.text)
         if not text.strip():
             return None
-        size, most = _utf8_size(text), self._intake.limits.record_bytes
-        if size > most:
-            self._bad(Bad(item.record, f"{size:,} bytes, over limits.record_bytes {most:,}", excerpt(text)))
-            return None
         key = f"{self._file.uri}#{item.record}" if item.key is None else item.key
         if item.key is not None and not self._is_new(key):
             self._bad(Bad(item.record, f"the id '{excerpt(key)}' occurs again in this file", excerpt(text)))

@@ -34,7 +34,7 @@ class Table(Reader):
         encoding = decided(content, intake)
         limit = intake.limits.record_bytes
         csv.field_size_limit(max(csv.field_size_limit(), limit))
-        lines = text_lines(blocks(content.data, encoding), limit)
+        lines = text_lines(blocks(content.data, encoding), limit, encoding.name)
         first = next((line for line in lines if isinstance(line, TooLong) or line.strip()), "")
         if isinstance(first, TooLong):
             raise Unreadable(f"the header line is {first.reason(limit)}")

@@ -1,0 +1,93 @@
+import bz2
+import gzip
+import lzma
+
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.readers.content import PACKINGS, Unreadable, opened
+from schemas.source import InputFile, Limits
+
+PACK = {"gz": gzip.compress, "zst": zstandard.ZstdCompressor().compress, "bz2": bz2.compress, "xz": lzma.compress}
+NOISE = bytes((i * i * 7 + i // 3) % 251 for i in range(60000))
+
+
+def contents(path, content, limits=None):
+    path.write_bytes(content)
+    with opened(InputFile("s", path.name, str(path), len(content), ""), limits or Limits()) as found:
+        return bytes(found.data), found.packing, found.damage
+
+
+@pytest.mark.parametrize("packing", PACK)
+@pytest.mark.parametrize("text", [b"", b"one line\n", NOISE])
+def test_packed_content_is_unpacked_whatever_its_name(tmp_path, packing, text):
+    assert contents(tmp_path / "plain.txt", PACK[packing](text)) == (text, packing, None)
+
+
+@pytest.mark.parametrize("packing", PACK)
+def test_concatenated_members_are_one_content(tmp_path, packing):
+    packed = b"".join(PACK[packing](part) for part in (b"first\n", NOISE, b"", b"last\n"))
+    assert contents(tmp_path / "a", packed) == (b"first\n" + NOISE + b"last\n", packing, None)
+
+
+@pytest.mark.parametrize("packing", PACK)
+def test_a_cut_stream_gives_what_came_before_and_says_so(tmp_path, packing):
+    packed = PACK[packing](b"first\n" * 10) + PACK[packing](NOISE)
+    data, _, damage = contents(tmp_path / "a", packed[:-20])
+    assert data.startswith(b"first\n" * 10)
+    assert (b"first\n" * 10 + NOISE).startswith(data)
+    assert "cut off" in damage
+
+
+@pytest.mark.parametrize("packing", ["gz", "bz2", "xz"])
+def test_a_corrupt_stream_is_reported(tmp_path, packing):
+    packed = bytearray(PACK[packing](NOISE * 10))
+    packed[len(packed) // 2 : len(packed) // 2 + 16] = bytes(16)
+    _, _, damage = contents(tmp_path / "a", bytes(packed))
+    assert "damaged" in damage
+
+
+def test_padding_after_the_last_member_is_no_damage(tmp_path):
+    assert contents(tmp_path / "a", gzip.compress(b"text") + bytes(5000))[2] is None
+
+
+def test_bytes_after_the_last_member_are_damage(tmp_path):
+    data, _, damage = contents(tmp_path / "a", gzip.compress(b"text") + b"something else")
+    assert data == b"text"
+    assert "no member" in damage
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=50)
+def test_any_bytes_after_a_magic_number_raise_nothing(tmp_path_factory, tail):
+    path = tmp_path_factory.mktemp("magic") / "a"
+    for magic, _ in PACKINGS.values():
+        contents(path, magic + tail)
+
+
+def test_a_bomb_is_refused_by_its_ratio(tmp_path):
+    with pytest.raises(Unreadable, match="ratio 2"):
+        contents(tmp_path / "a", zstandard.ZstdCompressor().compress(bytes(70 << 20)), Limits(ratio=2))
+
+
+def test_the_unpacked_size_is_limited(tmp_path):
+    with pytest.raises(Unreadable, match="unpacked_bytes 1,000"):
+        contents(tmp_path / "a", gzip.compress(NOISE), Limits(unpacked_bytes=1000))
+
+
+def test_large_content_is_mapped_and_the_same(tmp_path):
+    large = NOISE * 30
+    assert contents(tmp_path / "a", large) == (large, None, None)
+
+
+def test_content_beyond_memory_goes_through_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.readers.content.IN_MEMORY", 1 << 20)
+    assert contents(tmp_path / "a", gzip.compress(NOISE * 30))[0] == NOISE * 30
+
+
+def test_an_address_is_read_through_fsspec(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"far away")
+    with opened(InputFile("s", "a.txt", f"file://{tmp_path}/a.txt", 8, ""), Limits()) as found:
+        assert bytes(found.data) == b"far away"
