@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.report.histogram import BINS, histogram
@@ -10,6 +10,7 @@ from pipeline.report.histogram import BINS, histogram
 numbers = st.floats(-1e6, 1e6) | st.integers(0, 50).map(float) | st.just(float("nan"))
 
 
+@settings(deadline=None)
 @given(st.lists(numbers, max_size=80), st.sampled_from(["low", "high"]), st.floats(-1e6, 1e6))
 def test_bins_hold_every_document_and_thresholds_part_them_exactly(
     values: list[float], side: str, limit: float
@@ -34,6 +35,7 @@ def test_bins_hold_every_document_and_thresholds_part_them_exactly(
         assert not any(wrong[1])
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=60), st.integers(0, 30))
 def test_whole_numbers_get_a_bin_each_and_the_threshold_itself_passes(values: list[int], limit: int) -> None:
     data = np.array(values, np.float64)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_cases import RULES, Run, files, typical
 
@@ -25,6 +25,7 @@ def run_of(rows: list[tuple[str, str, bool]]) -> Run:
     return Run([(source, text, 0 if again and row else None, 0.9) for row, (source, text, again) in enumerate(rows)])
 
 
+@settings(deadline=None)
 @given(documents)
 def test_counts_are_the_ledgers(rows: list[tuple[str, str, bool]]) -> None:
     run = run_of(rows)
@@ -46,6 +47,7 @@ def test_counts_are_the_ledgers(rows: list[tuple[str, str, bool]]) -> None:
     json.dumps(report.as_dict(), allow_nan=False)
 
 
+@settings(deadline=None)
 @given(documents)
 def test_public_reports_fetch_and_hold_kept_documents_only(rows: list[tuple[str, str, bool]]) -> None:
     run = run_of(rows)
@@ -59,6 +61,7 @@ def test_public_reports_fetch_and_hold_kept_documents_only(rows: list[tuple[str,
     assert not any(id in text for id in dropped)
 
 
+@settings(deadline=None)
 @given(documents)
 def test_both_sides_of_a_threshold_are_all_documents_it_applies_to(rows: list[tuple[str, str, bool]]) -> None:
     run = run_of(rows)

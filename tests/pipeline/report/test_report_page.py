@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_cases import Run, files, typical
 
@@ -142,6 +142,7 @@ def test_public_pages_hold_no_dropped_text_no_path_and_no_personal_data(private:
     assert "请联系我们的编辑部" in public
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=30))
 def test_any_text_and_source_name_survive_the_page(text: str, name: str) -> None:
     text, name = (word.encode("utf-8", "ignore").decode("utf-8") for word in (text, name))
@@ -152,6 +153,7 @@ def test_any_text_and_source_name_survive_the_page(text: str, name: str) -> None
     assert source["source"] == name
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)

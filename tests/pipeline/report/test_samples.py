@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_cases import typical
 
@@ -28,6 +28,7 @@ def test_a_text_is_shown_once_however_often_it_stands_there() -> None:
     assert nearest(ledger, distance, np.ones(many + 2, bool), 3) == [0, many, many + 1]
 
 
+@settings(deadline=None)
 @given(st.permutations(range(12)))
 def test_the_choice_does_not_depend_on_the_order_of_rows(order: list[int]) -> None:
     distance = np.array([i % 4 for i in order], np.float64)
@@ -35,6 +36,7 @@ def test_the_choice_does_not_depend_on_the_order_of_rows(order: list[int]) -> No
     assert [order[row] for row in nearest(ledger, distance, np.ones(12, bool), 4)] == [0, 4, 8, 1]
 
 
+@settings(deadline=None)
 @given(st.text("天地玄黄ab\n", max_size=80), st.text("天地玄黄ab\n", max_size=80))
 def test_differences_put_together_are_the_excerpts(one: str, two: str) -> None:
     parts = differences(one, two)
