@@ -25,7 +25,7 @@ MATCH_FORM_REVISION = 1
 UNICODE = "14.0.0"
 
 # An entry of the lookup is the new code point, or one of these marks. Deleted lies above every code point; a run of
-# `value & SHORT` code points begins at `pool[value >> 4 & PLACE]`.
+# `value & SHORT` code points begins at `pool[value >> 4 & PLACE]`. JOINS is set beside any of these.
 DELETED = np.uint32(1 << 21)
 RUN = np.uint32(1 << 31)
 JOINS = np.uint32(1 << 30)
@@ -69,6 +69,7 @@ def _filled(forms: CodePoints, rows: npt.NDArray[np.int64], others: CodePoints) 
 def _mapped(texts: CodePoints, *, settled: bool) -> tuple[CodePoints, npt.NDArray[np.int64]]:
     """Return mapped rows and the numbers of the rows that must be normalised first; none if `settled`."""
     table, pool, longest = _lookup()
+    slow = -1
     starts = np.empty(len(texts) + 1, np.int64)
     joined = np.empty(len(texts), np.int64)
     # Almost no text grows; one that does (ligatures such as ﷺ) is done again with room for the worst case.
@@ -121,13 +122,13 @@ def _map_rows(
                 count += value != DELETED
                 continue
             if value & JOINS and not settled:
-                count = starts[row]
+                count = int(starts[row])
                 joined[slow] = row
                 slow += 1
                 break
             value &= ~JOINS
             if value & RUN:
-                length = np.int64(value & SHORT)
+                length: Any = np.int64(value & SHORT)
                 if count + length + begins[row + 1] - i > room:
                     return -1
                 place = np.int64(value >> np.uint32(4) & PLACE)

@@ -6,6 +6,7 @@ one pair in 20,000 at Jaccard 0.8, fewer above) and the leaders of large buckets
 """
 
 import os
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,11 +17,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.dedup.buckets import Rows, Sketches, group_rows
+from pipeline.dedup.buckets import Rows, Sketches, distinct, group_rows
 from pipeline.dedup.verify import ShingleSets, count_rows
 from schemas.errors import StoreError
 from schemas.recipe import Dedup
 
+# Behaviour of grouping, buckets and verification; raised whenever other pairs may come out.
+PAIRS_REVISION = 1
 PAIRS: pa.Schema = pa.schema(
     [
         pa.field("left", pa.int64(), nullable=False),
@@ -33,6 +36,8 @@ PAIRS: pa.Schema = pa.schema(
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 Progress = Callable[[str, int, int], None]
 PAIRS_A_TASK = 4096
+# Raised when other pairs come out for the same texts and parameters: finished pairs are then found again.
+PAIRS_REVISION = 1
 
 
 def find_pairs(
@@ -54,8 +59,8 @@ def find_pairs(
             of earlier parts too.
         dedup: threshold, permutations, bands; with `near` off there are no pairs.
         published: that many first rows are published; pairs among them are left out.
-        scratch: a folder for temporary files, made if absent; its files may be removed afterwards. They take
-            8 bytes a band and 1 byte a permutation for each document (328 by default) and what `verify` says.
+        scratch: a folder, made if absent, for temporary files that are removed at the end. They take 8 bytes a band
+            and 1 byte a permutation for each document (328 by default) and what `verify` says.
         order: all global rows, likely survivors first; it only chooses the leaders of large buckets (default: by row).
         run: how tasks are run; default: in as many threads as there are cores (the kernels hold no lock).
         progress: called with a stage's name, tasks done, and tasks in all.
@@ -74,11 +79,14 @@ def find_pairs(
     groups = group_rows(signatures)
     if not dedup.near:
         return groups, PAIRS.empty_table()
-    sketches = Sketches(signatures, groups, dedup, scratch)
-    candidates = _candidates(sketches, order, published, run, progress)
-    left = sketches.rows[(candidates >> np.uint64(32)).astype(np.int64)]
-    right = sketches.rows[(candidates & np.uint64(0xFFFFFFFF)).astype(np.int64)]
-    jaccard = _verify(texts, starts, left, right, scratch, run, progress)
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="pairs-", dir=scratch) as name:
+        folder = Path(name)
+        sketches = Sketches(signatures, groups, dedup, folder)
+        candidates = _candidates(sketches, order, published, run, progress)
+        left = sketches.rows[(candidates >> np.uint64(32)).astype(np.int64)]
+        right = sketches.rows[(candidates & np.uint64(0xFFFFFFFF)).astype(np.int64)]
+        jaccard = _verify(texts, starts, left, right, folder, run, progress)
     good = jaccard >= dedup.threshold
     return groups, pa.table([left[good], right[good], jaccard[good]], schema=PAIRS)
 
@@ -122,7 +130,7 @@ def _candidates(
     merged = np.empty(0, np.uint64)
     results = run(lambda band: sketches.candidates(band, positions, early), range(bands))
     for done, found in enumerate(results, 1):
-        merged = np.union1d(merged, found)
+        merged = distinct(np.concatenate([merged, found]))
         progress("buckets", done, bands)
     return merged
 
@@ -130,7 +138,7 @@ def _candidates(
 def _verify(
     texts: Sequence[Path], starts: Rows, left: Rows, right: Rows, scratch: Path, run: Run, progress: Progress
 ) -> npt.NDArray[np.float64]:
-    sets = ShingleSets(scratch / "shingles.u64", np.union1d(left, right))
+    sets = ShingleSets(scratch / "shingles.u64", distinct(np.concatenate([left, right])))
     parts = list(zip(texts, starts[:-1].tolist(), np.diff(starts).tolist(), strict=True))
     for done, _ in enumerate(run(lambda part: sets.add_part(*part), parts), 1):
         progress("texts", done, len(parts))

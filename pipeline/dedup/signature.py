@@ -110,7 +110,7 @@ def _splitmix(seed: int, count: int) -> npt.NDArray[np.uint64]:
 @cache
 def affine32(permutations: int, seed: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
     """Return datasketch's parameters a (odd) and b of `h -> a*h + b mod 2^32`, uint32, (permutations,)."""
-    generator = np.random.RandomState(seed)  # noqa: NPY002 - datasketch's own generator, else no bit is equal
+    generator = np.random.RandomState(seed)  # as datasketch does, else no bit is equal
     a = generator.randint(0, 1 << 31, permutations, dtype=U32) * U32(2) + U32(1)
     return a, generator.randint(0, 1 << 32, permutations, dtype=U32)
 

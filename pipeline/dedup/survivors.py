@@ -33,8 +33,8 @@ def survivors(
         order: row numbers, first priority first; rows that it leaves out neither survive nor are removed.
         selected: bool, (rows,); only selected rows can survive, or be removed as duplicates.
         content: int64, (rows,), equal where the content hash is equal.
-        groups: int64, (rows,), and `pairs`: as `find_pairs` returns them. Group -1 has an empty match form and is
-            like no other; only equal content can remove it.
+        groups: int64, (rows,), as `find_pairs` returns them; only equal content can remove a document of group -1.
+        pairs: verified pairs of schema PAIRS, as `find_pairs` returns them.
         exact: whether equal content removes.
         near: whether an equal match form or a verified pair removes.
         published: the selected ones of that many first rows stay, whatever they resemble.

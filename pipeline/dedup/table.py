@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import as_file, files
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,10 +61,14 @@ def build_table() -> dict[str, npt.NDArray[np.uint32]]:
 
     `codes`, `lengths`: the code points whose match form is not themselves, ascending, and how many code points it has;
     `values`: these forms end to end. `joins`: the code points that may change, or be changed by, what stands before
-    them under NFKC, so that a text with one of them must be normalised as a whole. `invisible`: the categories Z*, Cc, Cf.
+    them under NFKC, so that a text with one of them must be normalised as a whole.
+    `invisible`: the code points of the categories Z*, Cc and Cf.
     """
     halves = _second_halves()
-    codes, lengths, values, joins = [], [], [], []
+    codes: list[int] = []
+    lengths: list[int] = []
+    values: list[int] = []
+    joins: list[int] = []
     for code in _scalars():
         char = chr(code)
         first = unicodedata.normalize("NFKD", char)[0]
@@ -87,8 +92,9 @@ def load_table() -> dict[str, npt.NDArray[np.uint32]]:
 
 def write_table() -> None:
     """Write the table that is shipped, with the Unicode version it was built from."""
+    arrays: dict[str, Any] = {"unicode": np.array(unicodedata.unidata_version), **build_table()}
     with as_file(DATA / "matchform.npz") as path:
-        np.savez_compressed(path, unicode=np.array(unicodedata.unidata_version), **build_table())
+        np.savez_compressed(path, **arrays)
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ def dedup_documents(
             [part.texts for part in parts],
             dedup,
             published=published,
-            scratch=scratch / "pairs",
+            scratch=scratch,
             order=order,
             run=run,
             progress=progress,
@@ -132,7 +132,7 @@ def _signed(
 def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     """Yield ids and texts as tables of about PART_BYTES."""
     held: list[pa.Table] = []
-    for batch in batches:
+    for batch in filter(len, batches):
         # Wide offsets: a part may be more than 2 GiB where one batch is.
         ids, texts = (batch.column(name).cast(pa.large_string()) for name in ("id", "text"))
         held.append(pa.table({"id": ids, "text": pc.fill_null(texts, "")}))
@@ -174,8 +174,8 @@ def _check_unique(ids: pa.ChunkedArray) -> None:
     if len(counts) < len(ids):
         repeated = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
         raise SourceError(
-            f"{len(repeated)} ids come more than once, the first is '{repeated[0]}'; ids must be unique over all inputs "
-            "(was a file given twice?)"
+            f"{len(repeated)} ids come more than once, the first is '{repeated[0]}'; ids must be unique over all "
+            "inputs (was a file given twice?)"
         )
 
 

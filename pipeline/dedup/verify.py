@@ -21,7 +21,7 @@ from numba import njit
 from pipeline.dedup.buckets import Rows
 from pipeline.dedup.matchform import compared_forms
 from pipeline.dedup.signature import shingle_coefficients
-from pipeline.storage import batches
+from pipeline.storage import batches, open_parquet
 
 U64 = np.uint64
 EMPTY = U64(0)
@@ -62,7 +62,7 @@ class ShingleSets:
             begin = self._end
             self._end += size
             file.seek(begin * 8)
-            file.write(sets[:size])
+            file.write(sets[:size].data)
         here = slice(first, first + len(counts))
         self._counts[here] = counts
         self._begins[here] = begin + np.cumsum(counts) - counts
@@ -78,8 +78,6 @@ class ShingleSets:
 
 def count_rows(paths: Sequence[Path]) -> Rows:
     """Return the first global row number of each Parquet part, and after them the number of rows of all."""
-    from pipeline.storage import open_parquet
-
     starts = [0]
     for path in paths:
         with open_parquet(path) as file:
