@@ -59,6 +59,17 @@ def opened(file: InputFile, limits: Limits) -> Iterator[Content]:
                 yield Content(data, packing, damage)
 
 
+def first_bytes(path: str, count: int) -> bytes:
+    """Return the first bytes of a file or address, without fetching the rest."""
+    if "://" not in path:
+        with Path(path).open("rb") as stream:
+            return stream.read(count)
+    import fsspec
+
+    with fsspec.open(path, "rb") as remote:
+        return bytes(remote.read(count))
+
+
 @contextmanager
 def _stream(path: str) -> Iterator[IO[bytes]]:
     if "://" not in path:

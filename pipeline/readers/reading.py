@@ -13,13 +13,12 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from functools import cache
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 import pipeline.readers
-from pipeline.readers.content import PACKINGS, Content, Unreadable, opened
+from pipeline.readers.content import PACKINGS, Content, Unreadable, first_bytes, opened
 from pipeline.readers.formats import detect_format, kind_of_bytes, sniff, unsupported
 from pipeline.readers.reader import Bad, Intake, Reader, Record, excerpt
 from pipeline.step import of_role
@@ -211,8 +210,7 @@ def _refuse_unread(file: InputFile, name: str) -> None:
     known = unsupported(name)
     if known is None:
         return
-    with Path(file.path).open("rb") as stream:
-        head = stream.read(16)
+    head = first_bytes(file.path, 16)
     packing = name.rsplit(".", 1)[-1] if "." in name else ""
     magic = PACKINGS[packing][0] if packing in PACKINGS else known.magic
     if not head.startswith(magic):
