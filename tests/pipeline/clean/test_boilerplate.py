@@ -61,15 +61,8 @@ def test_a_menu_goes_only_where_it_recurs() -> None:
 
 
 def test_recurring_lines_of_statutes_verse_and_dialogue_stay() -> None:
-    lines = [
-        "（一）警告；",
-        "罚款。",
-        "（一）警告；",
-        "采薇采薇，薇亦作止。",
-        "采薇采薇，薇亦柔止。",
-        "采薇采薇，薇亦作止。",
-    ]
-    text = "\n".join([*lines, "A：好。", "A：好。"])
+    verse = ["采薇采薇，薇亦作止。", "采薇采薇，薇亦柔止。", "采薇采薇，薇亦作止。"]
+    text = "\n".join(["（一）警告；", "罚款。", "（一）警告；", *verse, "A：好。", "A：好。"])
     assert Boilerplate().clean_text(text) == text
 
 

@@ -25,7 +25,7 @@ def characters(name: str) -> set[str]:
         ),
         *(("か", "KANA"), ("ー", "KANA"), ("ｱ", "KANA"), ("한", "HANGUL"), ("ж", "CYRILLIC"), ("α", "OTHER_LETTER")),
         *(("\u3000", "SPACE"), ("\n", "SPACE"), ("\ue000", "PRIVATE"), ("\ufffd", "BROKEN"), ("\x81", "BROKEN")),
-        *(("鑰", "RARE"), ("国", "HANS"), ("國", "HANT"), ("図", "JAPANESE"), ("。", "SENTENCE_END"), ("”", "CLOSER")),
+        *(("龘", "RARE"), ("国", "HANS"), ("國", "HANT"), ("図", "JAPANESE"), ("。", "SENTENCE_END"), ("”", "CLOSER")),
         *(("•", "BULLET"), ("Ã", "LATIN_1"), ("锟", "PAIR"), ("：", "CLAUSE_END"), ("、", "STOP")),
     ],
 )
