@@ -173,7 +173,7 @@ def prepare_prefect() -> None:
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
-    if "PREFECT_API_URL" not in os.environ and _answers(_LOCAL_SERVER):
+    if not os.environ.get("PREFECT_API_URL") and _answers(_LOCAL_SERVER):
         os.environ["PREFECT_API_URL"] = _LOCAL_SERVER
 
 
@@ -192,7 +192,7 @@ def deploy_command(args: Any) -> int:
     recipe = Path(args.recipe).resolve()
     plan = Plan.of(load_recipe(recipe), recipe.parent)
     prepare_prefect()
-    if "PREFECT_API_URL" not in os.environ:
+    if not os.environ.get("PREFECT_API_URL"):
         raise CorpusError(
             "a deployment needs a running Prefect server: start one with `prefect server start`, "
             "or set PREFECT_API_URL to yours"

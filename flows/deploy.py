@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
@@ -21,8 +22,9 @@ def register(name: str, parameters: dict[str, Any], *, pool: str, cron: str | No
     Raises RecipeError when the schedule is no cron expression.
     """
     try:
+        ZoneInfo(timezone)
         schedule = Cron(cron, timezone=timezone) if cron else None
-    except ValueError as error:
+    except (ValueError, ZoneInfoNotFoundError) as error:
         raise RecipeError(f"--cron '{cron}' --timezone '{timezone}': {error}") from None
     asyncio.run(_register(name, parameters, pool, schedule))
 

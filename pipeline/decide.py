@@ -239,7 +239,14 @@ class Deciding:
                 }
             )
         survivor, kind, jaccard = survivors(
-            self._order(), selected, number_equal(content), groups, pairs, exact=dedup.exact, near=dedup.near
+            self._order(),
+            selected,
+            number_equal(content),
+            groups,
+            pairs,
+            exact=dedup.exact,
+            near=dedup.near,
+            published=self.offset,
         )
         return survivor[self.offset :], kind[self.offset :], jaccard[self.offset :]
 

@@ -21,7 +21,6 @@ from schemas.decision import FILES, LEDGER
 from schemas.manifest import Manifest, Publication, Shard
 
 
-
 def publish(curation: Curation, decided: Decided, manifest: Manifest | None, facts: dict[str, Any]) -> dict[str, Any]:
     """Write the run's report, make the version visible (unless the run is a sample) and return the run's summary.
 

@@ -110,10 +110,9 @@ def test_a_version_holds_the_contract_columns(make_corpus: Make, curate_here: Ru
     ]
     rows = {(row["source"], row["uri"], row["record"]): row for row in table.to_pylist()}
     first = rows["first", "02.txt", 0]
-    assert (first["license"], first["lang"], first["script"], first["first_version"]) == (
+    assert (first["license"], first["lang"], first["first_version"]) == (
         "cn-official-text",
         "zh",
-        "Hans",
         "1.0.0",
     )
     assert first["char_count"] == len(first["text"])
