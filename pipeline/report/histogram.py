@@ -64,7 +64,9 @@ def histogram(
         return None
     known, kept_known = values[there], kept[there]
     quantiles = np.quantile(known, [0, TAIL, 0.1, 0.5, 0.9, 1 - TAIL, 1])
-    low, high = float(quantiles[1]), float(quantiles[5])
+    # Every threshold is in the picture, however far the values stay from it.
+    thresholds = [value for _, value in marks if np.isfinite(value)]
+    low, high = min([float(quantiles[1]), *thresholds]), max([float(quantiles[5]), *thresholds])
     if whole and high - low < BINS:
         scale, edges = "linear", _whole_edges(low, high, marks)
     else:
