@@ -87,7 +87,10 @@ def test_ticks_are_round_and_lie_where_their_value_is() -> None:
         assert np.interp(place, range(len(picture.edges)), picture.edges) == pytest.approx(value, abs=1e-3)
 
 
-def test_a_threshold_far_from_the_data_is_not_drawn() -> None:
-    picture = histogram(np.linspace(0, 1, 100), np.ones(100, bool), [("high", 1e6)])
+def test_a_threshold_far_from_the_data_is_still_in_the_picture() -> None:
+    picture = histogram(np.linspace(0, 0.002, 100), np.ones(100, bool), [("high", 0.05)])
     assert picture is not None
-    assert picture.marks[0].position is None
+    position = picture.marks[0].position
+    assert position is not None
+    assert picture.edges[round(position)] == 0.05
+    assert sum(picture.kept[: round(position)]) == 100
