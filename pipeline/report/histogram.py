@@ -20,6 +20,8 @@ Side = Literal["low", "high"]
 BINS = 48
 # Values beyond these quantiles go to the open bins at the ends: single outliers do not squeeze the picture.
 TAIL = 0.001
+# Thresholds are in the picture up to so many times the values' range away: mostly they are what it is looked at for.
+FAR = 100
 # Positive values whose 99th percentile lies this many times above their median are shown on a logarithmic scale.
 SKEW = 12.0
 
@@ -64,9 +66,7 @@ def histogram(
         return None
     known, kept_known = values[there], kept[there]
     quantiles = np.quantile(known, [0, TAIL, 0.1, 0.5, 0.9, 1 - TAIL, 1])
-    # Every threshold is in the picture, however far the values stay from it.
-    thresholds = [value for _, value in marks if np.isfinite(value)]
-    low, high = min([float(quantiles[1]), *thresholds]), max([float(quantiles[5]), *thresholds])
+    low, high = float(quantiles[1]), float(quantiles[5])
     if whole and high - low < BINS:
         scale, edges = "linear", _whole_edges(low, high, marks)
     else:
@@ -109,12 +109,13 @@ def _edges(known: Floats, low: float, high: float, marks: Sequence[tuple[Side, f
     first, last = float(forward(low)), float(forward(high))
     span = last - first
     cuts = sorted({_cut(side, value) for side, value in marks})
-    cuts = [cut for cut in cuts if first - span <= float(forward(cut)) <= last + span]
+    far = span * (1 if log else FAR)
+    cuts = [cut for cut in cuts if first - far <= float(forward(cut)) <= last + far]
     first = min([first, *(float(forward(cut)) - span / 20 for cut in cuts)])
     last = max([last, *(float(forward(cut)) + span / 20 for cut in cuts)])
     if not log and known.min() >= 0:
         # Counts and shares never look negative, nor shares more than whole.
-        first = 0.0 if first < (last - first) / 4 else first
+        first = max(first, 0.0) if first >= (last - first) / 4 else 0.0
         last = min(last, 1.0) if known.max() <= 1 and all(cut <= 1 for cut in cuts) else last
     stops = sorted({first, *(float(forward(cut)) for cut in cuts), last})
     pieces = []

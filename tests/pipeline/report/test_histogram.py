@@ -94,3 +94,9 @@ def test_a_threshold_far_from_the_data_is_still_in_the_picture() -> None:
     assert position is not None
     assert picture.edges[round(position)] == 0.05
     assert sum(picture.kept[: round(position)]) == 100
+
+
+def test_a_threshold_out_of_all_proportion_is_not_drawn() -> None:
+    picture = histogram(np.linspace(0, 1, 100), np.ones(100, bool), [("high", 1e6)])
+    assert picture is not None
+    assert picture.marks[0].position is None
