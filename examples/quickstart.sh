@@ -17,7 +17,7 @@ echo "installing into .venv, a minute or two ..." >&2
 .venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt .
 .venv/bin/yuliao run examples/sample/recipe.yaml --workspace demo "$@"
 echo
+echo "the published version · 已发布的版本:"
 .venv/bin/yuliao show demo/cn-sample --workspace demo
-echo
-echo "the published version and its report · 已发布的版本及其报告:"
+echo "its report · 其报告:"
 .venv/bin/yuliao report demo/cn-sample --workspace demo
