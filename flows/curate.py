@@ -14,8 +14,17 @@ from typing import Annotated, Any, TypeVar
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterName,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
 from prefect.context import FlowRunContext, get_run_context
 from prefect.futures import PrefectFuture, wait
+from prefect.states import Crashed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
@@ -111,12 +120,31 @@ def curate(
         if curation.finished:
             get_run_logger().info("nothing to do: %s is up to date", dataset)
             return {"dataset": dataset, "nothing_to_do": True}
+        _bury(recipe, workspace)
         curation.workspace.sweep()
         curation.snapshot.save(curation.workspace)
         with WorkerPool(workers) as pool:
             summary = _stages(curation, pool, started, workers)
     _artifacts(summary)
     return summary
+
+
+def _bury(recipe: str, workspace: str | None) -> None:
+    """Mark runs of this recipe that were killed as crashed: whoever holds the dataset's lock is the only one alive."""
+    own = _flow_run_id()
+    running = FlowRunFilter(
+        name=FlowRunFilterName(any_=[recipe]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING])),
+    )
+    with get_client(sync_client=True) as client:
+        for run in client.read_flow_runs(flow_run_filter=running):
+            if str(run.id) != own and run.parameters.get("workspace") == workspace:
+                client.set_flow_run_state(run.id, Crashed(message="the process was killed"), force=True)
+
+
+def _flow_run_id() -> str | None:
+    context = get_run_context()
+    return str(context.flow_run.id) if isinstance(context, FlowRunContext) and context.flow_run else None
 
 
 def _stages(curation: Curation, pool: WorkerPool, started: float, workers: int) -> dict[str, Any]:
@@ -136,14 +164,11 @@ def _stages(curation: Curation, pool: WorkerPool, started: float, workers: int) 
         rewritten = run("rewrite shards", _REWRITE, rewrite_shard, removals, lambda job: job.shard.sha256[:8])
         old_new = [(job.shard, new) for job, new in zip(removals, rewritten, strict=True)]
         manifest = curation.manifest(decided, written, old_new)
-    context = get_run_context()
     facts = {
         "seconds": round(time.perf_counter() - started, 3),
         "workers": workers,
         "peak_memory_bytes": max(peak_memory(), curation.peak_memory()),
-        "prefect_flow_run": str(context.flow_run.id)
-        if isinstance(context, FlowRunContext) and context.flow_run
-        else None,
+        "prefect_flow_run": _flow_run_id(),
     }
     with progress().stage("publish"):
         return dict(_PUBLISH(partial(publish, curation, decided, manifest, facts), curation.run[:8]))

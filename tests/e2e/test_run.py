@@ -46,6 +46,17 @@ def sums(recipe: Path) -> dict[str, str]:
     return {"manifest": hashlib.sha256(data).hexdigest()}
 
 
+def ask_server(env: dict[str, str], expression: str) -> list:
+    """Evaluate an expression over a Prefect `client` in a process of its own, which has the right settings."""
+    code = (
+        "import json; from prefect.client.orchestration import get_client\n"
+        f"with get_client(sync_client=True) as client: print(json.dumps({expression}))\n"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, prefect_env: dict[str, str]) -> tuple[Path, dict[str, str]]:
     """A recipe that was run once without disturbance, and the sums of what it published."""
@@ -101,6 +112,8 @@ def test_ten_kills_at_random_moments_change_nothing(
     out, err = start(recipe, prefect_env).communicate(timeout=240)
     assert json.loads(out)["dataset"] == "test/corpus", err
     assert sums(recipe) == undisturbed[1]
+    states = ask_server(prefect_env, "[[r.parameters['recipe'], r.state.type.value] for r in client.read_flow_runs()]")
+    assert {state for name, state in states if name == str(recipe)} <= {"COMPLETED", "CRASHED"}
     left = [path.name for path in recipe.parent.rglob("*.aside")]
     assert left == []
 
@@ -183,16 +196,7 @@ def test_four_libraries_read_the_version_alike(undisturbed: tuple[Path, dict[str
 def test_the_server_knows_the_run_and_its_artifacts(
     undisturbed: tuple[Path, dict[str, str]], prefect_env: dict[str, str]
 ) -> None:
-    code = (
-        "import json; from prefect.client.orchestration import get_client\n"
-        "with get_client(sync_client=True) as client:\n"
-        "    runs = client.read_flow_runs()\n"
-        "    artifacts = client.read_artifacts()\n"
-        "    print(json.dumps([[r.name, r.state.type.value] for r in runs if r.state]))\n"
-        "    print(json.dumps([[a.key, a.type] for a in artifacts]))\n"
-    )
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, env={**os.environ, **prefect_env}, capture_output=True, text=True, check=True)
-    runs, artifacts = (json.loads(line) for line in done.stdout.splitlines()[-2:])
+    runs = ask_server(prefect_env, "[[r.name, r.state.type.value] for r in client.read_flow_runs()]")
+    artifacts = ask_server(prefect_env, "[[a.key, a.type] for a in client.read_artifacts()]")
     assert [str(undisturbed[0]), "COMPLETED"] in runs
     assert {("funnel-test-corpus", "table"), ("report-test-corpus", "markdown")} <= {tuple(a) for a in artifacts}
