@@ -166,12 +166,12 @@ def _recipe_verbs(make: _Verbs) -> None:
     init = make.verb(
         "init", "make a folder with a commented recipe that runs", "新建带注释配方的目录", "yuliao init my-corpus"
     )
-    init.add_argument("dir", metavar="DIR")
+    init.add_argument("dir", metavar="DIR", help=say("folder to make", "要新建的目录"))
 
     plan = make.verb(
         "plan", "check a recipe without reading any data", "检查配方，不读取数据", "yuliao plan recipe.yaml"
     )
-    plan.add_argument("recipe", metavar="RECIPE")
+    plan.add_argument("recipe", metavar="RECIPE", help=say("recipe file", "配方文件"))
     make.workspace(plan)
     make.json(plan)
 
@@ -181,7 +181,7 @@ def _recipe_verbs(make: _Verbs) -> None:
         "通过 Prefect 运行配方直至发布版本；再次运行即继续",
         "yuliao run recipe.yaml --workers 4",
     )
-    run.add_argument("recipe", metavar="RECIPE")
+    run.add_argument("recipe", metavar="RECIPE", help=say("recipe file", "配方文件"))
     make.workspace(run)
     make.machine(run)
     some = run.add_mutually_exclusive_group()
@@ -205,7 +205,7 @@ def _recipe_verbs(make: _Verbs) -> None:
         "为配方登记定时的 Prefect 部署",
         'yuliao deploy recipe.yaml --cron "0 2 * * *" --timezone Asia/Shanghai',
     )
-    deploy.add_argument("recipe", metavar="RECIPE")
+    deploy.add_argument("recipe", metavar="RECIPE", help=say("recipe file", "配方文件"))
     deploy.add_argument("--cron", metavar="CRON", help=say("schedule, five fields", "定时表达式，五段"))
     deploy.add_argument(
         "--timezone", default="Asia/Shanghai", metavar="TZ", help=say("of the schedule", "定时所用时区")
@@ -267,7 +267,12 @@ def _version_verbs(make: _Verbs) -> None:
         "某文档为何被保留或剔除",
         "yuliao explain 0f3a... --workspace my-corpus",
     )
-    explain.add_argument("document", nargs="?", metavar="ID|URI")
+    explain.add_argument(
+        "document",
+        nargs="?",
+        metavar="ID|URI",
+        help=say("id of a document, or its uri within its source", "文档编号，或其在来源内的路径"),
+    )
     explain.add_argument("--run", metavar="R", help=say("only in this run", "仅在此次运行中查找"))
     explain.add_argument(
         "--version",

@@ -112,7 +112,8 @@ def _plan_lines(plan: Any, value: dict[str, Any]) -> list[str]:
     lines += [f"  {step['kind']:<20} adds {', '.join(step['adds']) or '-'}" for step in value["steps"]]
     lines.append("rules, in order:")
     for check in plan.checks:
-        test = {"low": f">= {check.threshold}", "high": f"<= {check.threshold}"}.get(check.side)
+        bound = "" if check.threshold is None else _short(check.threshold)
+        test = {"low": f">= {bound}", "high": f"<= {bound}"}.get(check.side)
         wanted = next((w for w in (check.rule.one_of, check.rule.none_of, check.rule.equals) if w is not None), "")
         lines.append(f"  {check.reason:<36} {test or wanted}")
     lines.append(
@@ -241,9 +242,14 @@ def _verdict_lines(args: Any, verdict: dict[str, Any]) -> list[str]:
         "survivor_uri",
         "jaccard",
     )
-    lines += [f"  {name}: {verdict[name]}" for name in names if verdict.get(name) is not None]
-    lines += [f"  {rule['reason']}: {rule['value']} ({rule['test']})" for rule in verdict.get("failed", [])]
+    lines += [f"  {name}: {_short(verdict[name])}" for name in names if verdict.get(name) is not None]
+    lines += [f"  {rule['reason']}: {_short(rule['value'])} ({rule['test']})" for rule in verdict.get("failed", [])]
     return lines
+
+
+def _short(value: Any) -> str:
+    """A value as people read it: four digits of a number that has more."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _version_of(args: Any) -> Any:

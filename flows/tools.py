@@ -19,7 +19,7 @@ from flows.pool import WorkerPool
 from flows.progress import progress, showing
 from pipeline.storage import read_columns, replacing_folder, write_parquet
 from schemas.decision import FILES, QUARANTINE
-from schemas.errors import RecipeError, SourceError
+from schemas.errors import SourceError
 from schemas.recipe import parse_size
 from schemas.source import Fields, Limits, Source
 
@@ -141,6 +141,8 @@ def _decided(plan: Any, folder: Path) -> pa.Table:
     selection = select(full, plan.checks)
     reason = evidence(full, selection)[0].fill_null("")
     decision = pa.array(np.where(selection.kept, Decision.KEEP.value, Decision.DROP.value), pa.string())
+    for name in ("uri", "record"):
+        table = table.append_column(name, documents.column(name))
     return table.append_column("decision", decision).append_column("reason", reason)
 
 
@@ -155,8 +157,10 @@ def dedup_command(args: Any) -> int:
     files = list_inputs(source, Path.cwd())
     job = ReadJob(out, source, tuple(files), Limits(), int(parse_size(args.memory)), raw_ids=True)
     outcomes: list[dict[str, Any]] = []
+    places: list[pa.RecordBatch] = []
     with showing(True), progress().stage("dedup"):
-        summary = dedup_documents(_documents(job, outcomes), out, Dedup(threshold=args.threshold))
+        summary = dedup_documents(_documents(job, outcomes, places), out, Dedup(threshold=args.threshold))
+    _add_places(out / "duplicates.parquet", places)
     write_parquet(out / "files.parquet", FILES, [pa.Table.from_pylist(outcomes, FILES)])
     unread = [f"{o['uri']}: {o['outcome']}: {o['reason']}" for o in outcomes if o["outcome"] != "ok"]
     for line in unread:
@@ -167,19 +171,28 @@ def dedup_command(args: Any) -> int:
     return 0
 
 
-def _documents(job: Any, outcomes: list[dict[str, Any]]) -> Iterator[pa.RecordBatch]:
-    """Batches of (id, text); refuses ids that two documents share, as nobody could tell which was removed."""
+def _documents(job: Any, outcomes: list[dict[str, Any]], places: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Batches of (id, text); `places` gathers where each id lies."""
     from pipeline.engine import documents_of
 
-    seen: set[str] = set()
     for batch in documents_of(job, outcomes, []):
-        ids = batch.column("id").to_pylist()
-        before = len(seen)
-        seen.update(ids)
-        if len(seen) - before != len(ids):
-            repeated = next(id for id, count in Counter(ids).items() if count > 1 or id in seen)
-            raise RecipeError(f"two documents have the id '{repeated}'; name the column of a unique id by --id-column")
+        places.append(batch.select(["id", "uri", "record"]))
         yield batch.select(["id", "text"])
+
+
+def _add_places(path: Path, places: list[pa.RecordBatch]) -> None:
+    """Say in which file and record the removed document and its survivor lie; a made id alone tells nobody."""
+    import pyarrow.compute as pc
+
+    duplicates = read_columns(path)
+    if not places:
+        return
+    known = pa.Table.from_batches(places)
+    for prefix, column in (("", "id"), ("survivor_", "survivor_id")):
+        rows = pc.index_in(duplicates.column(column), known.column("id").combine_chunks())
+        for name in ("uri", "record"):
+            duplicates = duplicates.append_column(prefix + name, known.column(name).take(rows))
+    write_parquet(path, duplicates.schema, [duplicates])
 
 
 def _result(value: dict[str, Any]) -> None:
