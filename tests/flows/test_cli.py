@@ -312,8 +312,8 @@ def test_dedup_lists_only_what_is_removed(tmp_path: Path, yuliao: Callable) -> N
     [
         (
             {"a.jsonl": b'{"id": "x", "text": "a"}', "b.jsonl": b'{"id": "x", "text": "b"}'},
-            2,
-            "two documents have the id 'x'",
+            1,
+            "1 ids come more than once, the first is 'x'",
         ),
         ({"a.jsonl": b"\x89PNG\r\n\x1a\n\0\0"}, 1, "none of 1 files could be read"),
         ({"a.jsonl": b'{"id": "x", "text": "a"}\n{"id": "x", "text": "b"}'}, 0, "the id 'x' occurs again in this file"),
