@@ -19,10 +19,10 @@ import pyarrow.compute as pc
 from pipeline.plan import ENGINE_COLUMNS, Plan
 from pipeline.snapshot import Snapshot
 from pipeline.step import Step, apply
-from pipeline.storage import ParquetSink, batches, digest, read_json, write_json, write_parquet
+from pipeline.storage import ParquetSink, batches, digest, read_json, sha256_file, write_json, write_parquet
 from schemas.decision import FILES, QUARANTINE
 from schemas.document import DOCUMENT, content_hashes
-from schemas.errors import ContractError, ShardError
+from schemas.errors import ContractError, ShardError, SourceError
 from schemas.source import InputFile, Limits, Source
 
 SHARD_BYTES = 16 << 20
@@ -140,8 +140,22 @@ def documents_of(
         for batch in reading:
             check_memory(job.memory, f"reading {file.uri}", "lower `limits.record_bytes` in the recipe")
             yield batch
+        if job.source.hub is None and file.sha256:
+            _check_unchanged(file)
         outcomes.append(reading.outcome)
         quarantine.extend(reading.quarantine)
+
+
+def _check_unchanged(file: InputFile) -> None:
+    """Raise SourceError when a file is no longer what the snapshot hashed: its shard would not be what it is named."""
+    try:
+        unchanged = sha256_file(Path(file.path)) == file.sha256
+    except OSError as error:
+        raise SourceError(
+            f"{file.path}: could be read when the run began and no longer ({error.strerror}); run again"
+        ) from None
+    if not unchanged:
+        raise SourceError(f"{file.path}: was changed while the run was reading it; run again when nobody writes to it")
 
 
 def measure_shard(job: MeasureJob) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pipeline.curation import Curation, runs_of
 from pipeline.publish.verify import verify
 from pipeline.publish.version import Version, open_version, versions
 from pipeline.storage import Workspace
-from schemas.errors import ContractError, StoreError
+from schemas.errors import ContractError, SourceError, StoreError
 
 Make = Callable[..., Path]
 Run = Callable[..., dict]
@@ -328,6 +328,22 @@ def test_counts_that_do_not_reconcile_stop_the_run(make_corpus: Make, curate_her
     with pytest.raises(ContractError, match="source 'first': 10 documents were read but 9 are accounted for"):
         curate_here(recipe)
     assert open_version(Workspace(recipe.parent).store("test/corpus")) is None
+
+
+@pytest.mark.parametrize("what", ["changed", "gone"])
+def test_a_file_that_changes_under_the_run_stops_it(make_corpus: Make, curate_here: Run, what: str) -> None:
+    from pipeline.engine import read_shard
+
+    recipe = make_corpus(files(), RECIPE)
+    jobs = Curation.open(recipe).read_jobs()
+    if what == "changed":
+        add(recipe, "first/06.txt", article(61))
+    else:
+        (recipe.parent / "raw/first/06.txt").unlink()
+    with pytest.raises(SourceError, match=f"06.txt: .*({what}|no longer).*run again"):
+        read_shard(jobs[0])
+    assert not (jobs[0].folder / "report.json").exists()
+    assert curate_here(recipe)["published"] == (13 if what == "changed" else 12)
 
 
 def test_verify_finds_every_kind_of_damage(make_corpus: Make, curate_here: Run) -> None:
