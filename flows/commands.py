@@ -314,9 +314,7 @@ def show_command(args: Any) -> int:
 
 def report_command(args: Any) -> int:
     """Say where the report of a version, or of a run (by its id), lies."""
-    from pipeline.curation import runs_of
-
-    runs = [run for run in runs_of(_workspace(args)) if run["run"].startswith(args.version)]
+    runs = [run for run in _workspace(args).runs() if run["run"].startswith(args.version)]
     if runs and re.fullmatch(r"[0-9a-f]{6,64}", args.version):
         path = Path(runs[0]["folder"]) / "report.html"
     else:

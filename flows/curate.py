@@ -30,8 +30,8 @@ from pydantic import Field
 
 from flows.pool import WorkerPool
 from flows.progress import progress
-from pipeline.curation import Curation, find_pairs_of
-from pipeline.engine import measure_shard, peak_memory, read_shard
+from pipeline.curation import Curation
+from pipeline.engine import find_pairs_of, measure_shard, peak_memory, read_shard
 from pipeline.publish.publishing import funnel, publish
 from pipeline.publish.shards import rewrite_shard, write_shard
 from pipeline.storage import locked

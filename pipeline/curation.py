@@ -17,29 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.decide import Decided, Deciding, Earlier, Part
-from pipeline.engine import MeasureJob, ReadJob, Shard, is_done, plan_shards, report_of, smallest_ids
+from pipeline.engine import MeasureJob, PairsJob, ReadJob, Shard, is_done, plan_shards, report_of, smallest_ids
 from pipeline.plan import Plan, load_recipe
 from pipeline.publish.shards import RemovalJob, ShardJob, published_schema
 from pipeline.publish.version import RunFacts, Version, load_earlier, make_manifest, next_version, open_version
 from pipeline.snapshot import Snapshot, take
-from pipeline.storage import Workspace, digest, read_columns, read_json, write_json, write_parquet
+from pipeline.storage import Workspace, digest, read_columns, write_json, write_parquet
 from schemas import manifest as manifests
 from schemas.decision import FILES, QUARANTINE
 from schemas.errors import ContractError
-
-GROUPS = pa.schema([pa.field("group", pa.int64(), nullable=False)])
-
-
-@dataclass(frozen=True)
-class PairsJob:
-    """Everything `find_pairs_of` needs."""
-
-    folder: Path
-    signatures: tuple[Path, ...]
-    texts: tuple[Path, ...]
-    published: int
-    dedup: Any
-    threads: int
 
 
 @dataclass
@@ -420,25 +406,3 @@ def _earlier_snapshot(workspace: Workspace, previous: Version | None) -> Snapsho
     if previous is None:
         return None
     return Snapshot.load(workspace, [source.snapshot for source in previous.manifest.sources])
-
-
-def find_pairs_of(job: PairsJob) -> dict[str, Any]:
-    """Find groups and verified pairs and write them, the report last."""
-    from pipeline.dedup.pairs import PAIRS, find_pairs
-    from pipeline.engine import REPORT
-
-    started = time.perf_counter()
-    groups, pairs = find_pairs(
-        job.signatures, job.texts, job.dedup, published=job.published, scratch=job.folder / "scratch"
-    )
-    write_parquet(job.folder / "groups.parquet", GROUPS, [pa.table({"group": groups}, schema=GROUPS)])
-    write_parquet(job.folder / "pairs.parquet", PAIRS, [pairs])
-    report = {"rows": len(groups), "pairs": pairs.num_rows, "seconds": round(time.perf_counter() - started, 3)}
-    write_json(job.folder / REPORT, report)
-    return report
-
-
-def runs_of(workspace: Workspace) -> list[dict[str, Any]]:
-    """Return the summaries of finished runs in a workspace, with their folders."""
-    paths = sorted((workspace.private / "runs").glob("*/run.json"))
-    return [{**read_json(path), "folder": str(path.parent)} for path in paths]

@@ -1,4 +1,6 @@
-"""The work on one shard: read its files, then clean, measure and sign its documents. The only loop over batches.
+"""The work of each stage: read a shard's files; clean, measure and sign its documents; find pairs over all shards.
+
+The only loop over batches.
 
 A shard is a group of input files of one source (about 16 MB, so that the cost of a task is small beside its work).
 Each stage writes a folder named by everything its content depends on, its report last: a folder with a report is done,
@@ -10,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +26,13 @@ from pipeline.storage import ParquetSink, batches, digest, read_json, sha256_fil
 from schemas.decision import FILES, QUARANTINE
 from schemas.document import DOCUMENT, content_hashes
 from schemas.errors import ContractError, ShardError, SourceError
+from schemas.recipe import Dedup
 from schemas.source import InputFile, Limits, Source
 
 SHARD_BYTES = 16 << 20
 SHARD_FILES = 1024
 REPORT = "report.json"
+GROUPS = pa.schema([pa.field("group", pa.int64(), nullable=False)])
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,18 @@ class MeasureJob:
     seed: int
     max_id: str | None
     memory: int
+
+
+@dataclass(frozen=True)
+class PairsJob:
+    """Everything `find_pairs_of` needs."""
+
+    folder: Path
+    signatures: tuple[Path, ...]
+    texts: tuple[Path, ...]
+    published: int
+    dedup: Dedup
+    threads: int
 
 
 def plan_shards(plan: Plan, snapshot: Snapshot, numbers: Iterable[int]) -> list[Shard]:
@@ -195,6 +212,26 @@ def _sampled(table: pa.Table, max_id: str | None) -> pa.Table:
 def _one_batch(table: pa.Table) -> pa.RecordBatch:
     chunks = table.combine_chunks().to_batches()
     return chunks[0] if chunks else pa.RecordBatch.from_pylist([], table.schema)
+
+
+def find_pairs_of(job: PairsJob) -> dict[str, Any]:
+    """Find groups and verified pairs and write them, the report last."""
+    from pipeline.dedup.pairs import PAIRS, find_pairs, in_threads
+
+    started = time.perf_counter()
+    groups, pairs = find_pairs(
+        job.signatures,
+        job.texts,
+        job.dedup,
+        published=job.published,
+        scratch=job.folder / "scratch",
+        run=partial(in_threads, threads=job.threads),
+    )
+    write_parquet(job.folder / "groups.parquet", GROUPS, [pa.table({"group": groups}, schema=GROUPS)])
+    write_parquet(job.folder / "pairs.parquet", PAIRS, [pairs])
+    report = {"rows": len(groups), "pairs": pairs.num_rows, "seconds": round(time.perf_counter() - started, 3)}
+    write_json(job.folder / REPORT, report)
+    return report
 
 
 def _finish(folder: Path, report: dict[str, Any], started: float) -> dict[str, Any]:

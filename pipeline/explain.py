@@ -6,7 +6,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.curation import runs_of
 from pipeline.plan import Plan, load_recipe
 from pipeline.select import Check, select
 from pipeline.step import apply
@@ -26,7 +25,7 @@ def explain_document(
     `run`: the first characters of a run's id. `version`: NAME@V. Raises StoreError when nothing is found.
     """
     found: list[dict[str, Any]] = []
-    runs = sorted(runs_of(workspace), key=lambda r: Path(r["folder"]).stat().st_mtime_ns, reverse=True)
+    runs = sorted(workspace.runs(), key=lambda r: Path(r["folder"]).stat().st_mtime_ns, reverse=True)
     for summary in runs:
         named = f"{summary['dataset']}@{summary['version']}"
         if (run and not summary["run"].startswith(run)) or (version and named != version):

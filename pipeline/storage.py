@@ -291,6 +291,11 @@ class Workspace:
         """The lock that a run of a dataset holds."""
         return self.private / "locks" / (dataset.replace("/", "--") + ".lock")
 
+    def runs(self) -> list[dict[str, Any]]:
+        """The summaries of finished runs, each with its folder."""
+        paths = sorted((self.private / "runs").glob("*/run.json"))
+        return [{**read_json(path), "folder": str(path.parent)} for path in paths]
+
     def sweep(self) -> None:
         """Remove what killed processes left aside; call it while holding the lock."""
         for folder in (self.private, self.root / "store"):

@@ -66,8 +66,8 @@ def curate_here() -> Callable[..., dict]:
     """Run a recipe's stages in this process, in order, without Prefect or workers; returns the run's summary."""
 
     def run(recipe: Path, root: Path | None = None, **options: object) -> dict:
-        from pipeline.curation import Curation, find_pairs_of
-        from pipeline.engine import measure_shard, read_shard
+        from pipeline.curation import Curation
+        from pipeline.engine import find_pairs_of, measure_shard, read_shard
         from pipeline.publish.publishing import publish
         from pipeline.publish.shards import rewrite_shard, write_shard
 

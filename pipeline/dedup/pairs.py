@@ -91,12 +91,13 @@ def find_pairs(
     return groups, pa.table([left[good], right[good], jaccard[good]], schema=PAIRS)
 
 
-def in_threads(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-    """Apply a function to items in a thread a core and yield the results in order.
+def in_threads(function: Callable[[Any], Any], items: Iterable[Any], *, threads: int | None = None) -> Iterator[Any]:
+    """Apply a function to items in threads, one a core by default and never more, and yield the results in order.
 
     At most two items a thread are taken from the iterable ahead of the result that is yielded.
     """
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = min(threads or cores, cores)
     waiting: deque[Future[Any]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for item in items:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests_support import article
 
-from pipeline.curation import Curation, runs_of
+from pipeline.curation import Curation
 from pipeline.publish.verify import verify
 from pipeline.publish.version import Version, open_version, versions
 from pipeline.storage import Workspace
@@ -391,7 +391,7 @@ def test_runs_are_listed_with_what_they_did(make_corpus: Make, curate_here: Run)
     recipe = make_corpus(files(), RECIPE)
     curate_here(recipe, sample=0.5)
     curate_here(recipe)
-    found = runs_of(Workspace(recipe.parent))
+    found = Workspace(recipe.parent).runs()
     assert sorted((run["mode"], run["version"]) for run in found if run["mode"] == "build") == [("build", "1.0.0")]
     assert {run["mode"] for run in found} == {"build", "sample"}
 
