@@ -155,7 +155,7 @@ def documents_of(
             hub = job.source.hub.model_copy(update={"name": file.path})
             reading = read_hub(job.source.model_copy(update={"hub": hub}), job.limits, raw_ids=job.raw_ids)
         for batch in reading:
-            check_memory(job.memory, f"reading {file.uri}", "lower `limits.record_bytes` in the recipe")
+            check_memory(job.memory, f"reading {file.uri}", "lower `limits.record_bytes` in the recipe, or raise it")
             yield batch
         if job.source.hub is None and file.sha256:
             _check_unchanged(file)
@@ -246,12 +246,23 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def own_memory() -> int:
+    """Return the memory of this process that no file backs, bytes: mapped inputs do not count."""
+    try:
+        status = Path("/proc/self/status").read_text("ascii", "replace")
+        return int(status.split("RssAnon:", 1)[1].split(None, 1)[0]) * 1024
+    except (OSError, IndexError):  # no Linux
+        import psutil
+
+        return int(psutil.Process().memory_info().rss)
+
+
 def check_memory(ceiling: int, doing: str, remedy: str) -> None:
-    """Raise ShardError when this process has passed its ceiling (bytes of resident memory); called once a batch."""
-    if peak_memory() > ceiling:
+    """Raise ShardError when this process holds more than its ceiling (bytes); called once a batch."""
+    if own_memory() > ceiling:
         raise ShardError(
-            f"{doing}: the process reached {peak_memory() >> 20} MiB, more than the ceiling of {ceiling >> 20} MiB "
-            f"(--memory); {remedy}, or raise --memory"
+            f"{doing}: the process holds {own_memory() >> 20} MiB, more than the ceiling of {ceiling >> 20} MiB "
+            f"(--memory); {remedy}"
         )
 
 

@@ -120,7 +120,9 @@ def _published_rows(job: ShardJob) -> Iterator[tuple[pa.Table, pa.Table]]:
         signatures = open_parquet(folder / "signatures.parquet").read()
         start = 0
         for table in batches(folder / "documents.parquet"):
-            check_memory(job.memory, f"publishing {folder.name}", "lower `publish.row_group_bytes` in the recipe")
+            check_memory(
+                job.memory, f"publishing {folder.name}", "lower `publish.row_group_bytes` in the recipe, or raise it"
+            )
             here = slice(start, start + table.num_rows)
             start += table.num_rows
             mask = wanted.slice(here.start, table.num_rows)

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from mmap import ACCESS_READ, mmap
+from mmap import ACCESS_READ, MADV_DONTNEED, mmap
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
@@ -21,6 +21,7 @@ from schemas.source import InputFile, Limits
 IN_MEMORY = 64 << 20
 SMALL = 1 << 20  # files below are read, not mapped: faster
 BLOCK = 1 << 20
+WINDOW = 64 << 20  # bytes of a mapped file that may be resident
 # Packed bytes unpacked at once: what precedes damage is kept to within this much, and a bomb of zstd blocks can make
 # at most 64 MiB of it before the limits are looked at.
 PIECE = 2048
@@ -92,8 +93,39 @@ def _mapped(stream: Any) -> Iterator[Data]:
     if size <= SMALL or (isinstance(stream, SpooledTemporaryFile) and size <= IN_MEMORY):
         yield stream.read()
         return
-    with mmap(stream.fileno(), 0, access=ACCESS_READ) as data:
+    with Window(stream.fileno(), 0, access=ACCESS_READ) as data:
         yield data
+
+
+class Window(mmap):
+    """A mapped file that lets go of the pages it has shown: however large, little of it stays resident.
+
+    The kernel keeps them cached while it has memory to spare, so looking again costs little.
+    """
+
+    _shown = 0
+
+    def __getitem__(self, key: Any) -> Any:
+        part = super().__getitem__(key)
+        if isinstance(part, bytes):
+            self._show(len(part))
+        return part
+
+    def find(self, sub: Any, start: int = 0, stop: int | None = None) -> int:
+        """Return the first place of `sub` from `start` on, -1 where there is none, a window at a time."""
+        stop = len(self) if stop is None else min(stop, len(self))
+        for begin in range(start, stop, WINDOW):
+            found = super().find(sub, begin, min(begin + WINDOW + len(sub) - 1, stop))
+            if found >= 0:
+                return found
+            self._show(WINDOW)
+        return -1
+
+    def _show(self, count: int) -> None:
+        self._shown += count
+        if self._shown >= WINDOW:
+            self.madvise(MADV_DONTNEED)
+            self._shown = 0
 
 
 def _zstd() -> Any:

@@ -350,9 +350,10 @@ def _control_share(sample: bytes) -> float:
 
 
 def _line_blocks(data: Data, start: int) -> Iterator[list[bytes]]:
-    """Yield the lines, ends kept, in blocks of about 1 MiB; a line longer than a block comes as one."""
+    """Yield the lines, ends kept, in blocks of about 1 MiB; a line of more than 16 comes in pieces."""
     while start < len(data):
-        end = data.rfind(b"\n", start, start + BLOCK) + 1 or data.find(b"\n", start + BLOCK) + 1 or len(data)
+        far = min(start + 16 * BLOCK, len(data))
+        end = data.rfind(b"\n", start, start + BLOCK) + 1 or data.find(b"\n", start + BLOCK, far) + 1 or far
         yield data[start:end].splitlines(keepends=True)
         start = end
 

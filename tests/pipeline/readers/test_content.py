@@ -1,6 +1,7 @@
 import bz2
 import gzip
 import lzma
+from pathlib import Path
 
 import pytest
 import zstandard
@@ -91,3 +92,23 @@ def test_an_address_is_read_through_fsspec(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"far away")
     with opened(InputFile("s", "a.txt", f"file://{tmp_path}/a.txt", 8, ""), Limits()) as found:
         assert bytes(found.data) == b"far away"
+
+
+def test_a_mapped_file_lets_go_of_what_it_has_shown(tmp_path: Path) -> None:
+    from pipeline.readers import content as module
+
+    path = tmp_path / "large.txt"
+    path.write_bytes((b"x" * (1 << 20) + b"\n") * 8)
+    with path.open("rb") as stream, module._mapped(stream) as data:
+        assert isinstance(data, module.Window)
+        assert data.find(b"\n") == 1 << 20
+        assert data.find(b"\n", (1 << 20) + 1) == (2 << 20) + 1
+        assert data.find(b"missing") == -1
+        assert data.find(b"\n", 5, 100) == -1
+        module_window, module.WINDOW = module.WINDOW, 1 << 20
+        try:
+            assert data.find(b"\n", (1 << 20) + 1) == (2 << 20) + 1
+            assert data[:] == path.read_bytes()
+            assert data[3:6] == b"xxx"
+        finally:
+            module.WINDOW = module_window
