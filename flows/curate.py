@@ -188,7 +188,7 @@ def _all(
 
         for job in jobs:
             ahead.acquire()
-            if any(future.state.is_failed() or future.state.is_crashed() for future in futures):
+            if bar.stopped or any(future.state.is_failed() or future.state.is_crashed() for future in futures):
                 break
             futures.append(work.submit(partial(pool.run, do, job), label(job)))
             futures[-1].add_done_callback(done)
