@@ -8,6 +8,7 @@ A sketch is the low byte of each minimum. Equal bytes estimate the Jaccard nearl
 RMSE .0321 against .0319), and the estimate may only reject: four standard errors below the threshold.
 """
 
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -82,8 +83,7 @@ class Sketches:
         self.rows: Rows = np.flatnonzero(groups == np.arange(len(groups)))
         self.dedup = dedup
         self._folder = scratch
-        (scratch / "keys.u64").write_bytes(b"")
-        os.truncate(scratch / "keys.u64", 8 * dedup.bands * len(self.rows))
+        _reserve(scratch / "keys.u64", 8 * dedup.bands * len(self.rows))
         keys, start, done = self._keys(), 0, 0
         with (scratch / "sketches.u8").open("wb") as sketches:
             for path in signatures:
@@ -136,6 +136,29 @@ def distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     new = np.ones(len(ordered), bool)
     new[1:] = ordered[1:] != ordered[:-1]
     return ordered[new]
+
+
+def _reserve(path: Path, size: int) -> None:
+    """Make a file of zeros that has its room on the disk, so that writing to it when mapped cannot fail.
+
+    A mapped file with holes would end the process by SIGBUS on a full disk. Raises OSError (ENOSPC) instead; where
+    the system or the file system cannot reserve room, the file is made with holes.
+    """
+    with path.open("wb") as file:
+        # Asked first, as a reservation that fails has by then taken all the room there is from every other process.
+        free = os.fstatvfs(file.fileno())
+        if size > free.f_bavail * free.f_frsize:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        if not size or not hasattr(os, "posix_fallocate"):  # macOS has no such call
+            file.truncate(size)
+            return
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            file.truncate(0)
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+                raise
+            file.truncate(size)
 
 
 def _mapped(path: Path, dtype: Any, shape: tuple[int, int]) -> npt.NDArray[Any]:

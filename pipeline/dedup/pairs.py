@@ -5,11 +5,13 @@ drawn from them as often as rules change. They are complete up to two documented
 one pair in 20,000 at Jaccard 0.8, fewer above) and the leaders of large buckets (`buckets.LEADERS`, `buckets.KIN`).
 """
 
+import errno
 import os
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,10 @@ import pyarrow as pa
 
 from pipeline.dedup.buckets import Rows, Sketches, distinct, group_rows
 from pipeline.dedup.verify import ShingleSets, count_rows
+from pipeline.storage import ASIDE
 from schemas.errors import StoreError
 from schemas.recipe import Dedup
 
-# Behaviour of grouping, buckets and verification; raised whenever other pairs may come out.
-PAIRS_REVISION = 1
 PAIRS: pa.Schema = pa.schema(
     [
         pa.field("left", pa.int64(), nullable=False),
@@ -36,7 +37,8 @@ PAIRS: pa.Schema = pa.schema(
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 Progress = Callable[[str, int, int], None]
 PAIRS_A_TASK = 4096
-# Raised when other pairs come out for the same texts and parameters: finished pairs are then found again.
+# Behaviour of grouping, buckets and verification; raised whenever other pairs may come out for the same texts and
+# parameters: finished pairs are then found again.
 PAIRS_REVISION = 1
 
 
@@ -71,7 +73,7 @@ def find_pairs(
         at least `dedup.threshold`.
 
     Raises:
-        StoreError: parts do not match each other or the parameters.
+        StoreError: parts do not match each other or the parameters, or the disk of `scratch` is full.
     """
     run, progress = run or in_threads, progress or (lambda *_: None)
     starts = count_rows(signatures)
@@ -79,9 +81,7 @@ def find_pairs(
     groups = group_rows(signatures)
     if not dedup.near:
         return groups, PAIRS.empty_table()
-    scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="pairs-", dir=scratch) as name:
-        folder = Path(name)
+    with _aside(scratch) as folder:
         sketches = Sketches(signatures, groups, dedup, folder)
         candidates = _candidates(sketches, order, published, run, progress)
         left = sketches.rows[(candidates >> np.uint64(32)).astype(np.int64)]
@@ -106,6 +106,21 @@ def in_threads(function: Callable[[Any], Any], items: Iterable[Any], *, threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+@contextmanager
+def _aside(scratch: Path) -> Iterator[Path]:
+    """Yield a new folder in `scratch`, removed at the end; its name lets `Workspace.sweep` find it after a kill."""
+    try:
+        scratch.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".pairs-", suffix=f".{os.getpid()}{ASIDE}", dir=scratch) as name:
+            yield Path(name)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreError(
+                f"{scratch}: the disk is full while near-duplicates are found; free some space and run again"
+            ) from error
+        raise
 
 
 def _check_parts(texts: Sequence[Path], starts: Rows) -> None:

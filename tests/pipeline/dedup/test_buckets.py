@@ -1,3 +1,6 @@
+import errno
+import os
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -86,3 +89,45 @@ def test_a_large_bucket_gives_few_pairs_a_member_and_leaves_no_member_alone(tmp_
     # The first member of a kind leads it: every other one is compared with it.
     first = [int(np.flatnonzero(kind == k)[0]) for k in range(11)]
     assert all(set(right[left == f]) == set(np.flatnonzero(kind == k)[1:]) for k, f in enumerate(first))
+
+
+def test_room_for_mapped_keys_is_reserved_when_the_file_is_made(tmp_path):
+    buckets._reserve(tmp_path / "keys", 3 << 20)
+    stat = (tmp_path / "keys").stat()
+    assert stat.st_size == 3 << 20
+    assert stat.st_blocks * 512 >= 3 << 20
+    buckets._reserve(tmp_path / "none", 0)
+    assert (tmp_path / "none").stat().st_size == 0
+
+
+def test_a_disk_without_room_is_an_error_before_any_of_it_is_taken(tmp_path, monkeypatch):
+    taken = []
+    monkeypatch.setattr(os, "posix_fallocate", lambda *_: taken.append(1))  # never the real one: it would fill the disk
+    disk = os.statvfs(tmp_path)
+    with pytest.raises(OSError, match="No space left"):
+        buckets._reserve(tmp_path / "keys", 2 * disk.f_frsize * disk.f_blocks)
+    assert not taken
+
+
+def test_a_reservation_that_fails_gives_back_what_it_took(tmp_path, monkeypatch):
+    def part_of_it(file: int, *_: int) -> None:
+        os.write(file, bytes(1 << 20))
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(os, "posix_fallocate", part_of_it)
+    with pytest.raises(OSError, match="no room"):
+        buckets._reserve(tmp_path / "keys", 2 << 20)
+    assert (tmp_path / "keys").stat().st_size == 0
+
+
+@pytest.mark.parametrize("code", [errno.EOPNOTSUPP, errno.EINVAL, None])
+def test_where_room_cannot_be_reserved_the_file_has_holes(tmp_path, monkeypatch, code):
+    def refuse(*_: int) -> None:
+        raise OSError(code, "not here")
+
+    if code is None:
+        monkeypatch.delattr(os, "posix_fallocate")
+    else:
+        monkeypatch.setattr(os, "posix_fallocate", refuse)
+    buckets._reserve(tmp_path / "keys", 1 << 20)
+    assert (tmp_path / "keys").read_bytes() == bytes(1 << 20)

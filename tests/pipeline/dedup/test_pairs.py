@@ -1,11 +1,17 @@
+import ast
+import errno
+import os
 import random
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pipeline.dedup import pairs as module
 from pipeline.dedup.pairs import PAIRS, find_pairs, in_threads
 from pipeline.dedup.survivors import survivors
+from pipeline.storage import Workspace
 from schemas.errors import StoreError
 from schemas.recipe import Dedup
 
@@ -140,3 +146,48 @@ def test_threads_keep_the_order_and_take_few_items_ahead():
 def test_an_error_in_a_thread_reaches_the_caller():
     with pytest.raises(ZeroDivisionError):
         list(in_threads(lambda item: 1 // item, [1, 0]))
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_named_with_the_folder_and_a_remedy(tmp_path, written, planted, monkeypatch, code):
+    def refuse(*_: int) -> None:
+        raise OSError(code, "no room")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    scratch = tmp_path / "scratch"
+    with pytest.raises(StoreError, match=r"scratch: the disk is full .*; free some space and run again"):
+        find_pairs(*written(planted(2)), Dedup(), scratch=scratch)
+    assert not list(scratch.iterdir())
+
+
+def test_other_faults_of_the_disk_are_not_called_a_full_one(tmp_path, written):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(NotADirectoryError):
+        find_pairs(*written(["甲"]), Dedup(), scratch=tmp_path / "file" / "scratch")
+
+
+def test_what_a_killed_search_left_is_swept(tmp_path, written, planted):
+    workspace = Workspace(tmp_path / "workspace")
+    scratch = workspace.pairs("0" * 64) / "scratch"
+    left: list[Path] = []
+
+    def killed(*_: object) -> None:
+        left.extend(scratch.iterdir())
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        find_pairs(*written(planted(3)), Dedup(), scratch=scratch, progress=killed)
+    (folder,) = left
+    # The folder as a process that is no more would have left it.
+    dead = folder.with_name(folder.name.replace(f".{os.getpid()}.", ".99999999."))
+    assert dead != folder
+    dead.mkdir()
+    (dead / "keys.u64").write_bytes(b"left")
+    workspace.sweep()
+    assert not dead.exists()
+
+
+def test_the_revision_of_pairs_is_said_once():
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    names = [target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    assert names.count("PAIRS_REVISION") == 1
