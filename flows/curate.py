@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Event
 from typing import Annotated, Any, TypeVar
 
 from prefect import flow, get_run_logger, task
@@ -32,9 +32,11 @@ from flows.pool import WorkerPool
 from flows.progress import progress
 from pipeline.curation import Curation
 from pipeline.engine import find_pairs_of, measure_shard, peak_memory, read_shard
+from pipeline.plan import load_recipe
 from pipeline.publish.publishing import funnel, publish
-from pipeline.publish.shards import rewrite_shard, write_shard
-from pipeline.storage import locked
+from pipeline.publish.shards import write_shard
+from pipeline.publish.version import complete
+from pipeline.storage import Workspace, locked
 from schemas.errors import TransientError
 from schemas.recipe import parse_size
 
@@ -74,7 +76,7 @@ def _task(name: str) -> Any:
 
 
 _READ, _MEASURE, _PAIRS, _DECIDE = _task("read"), _task("measure"), _task("find pairs"), _task("decide")
-_WRITE, _REWRITE, _PUBLISH = _task("write shard"), _task("rewrite shard"), _task("publish")
+_WRITE, _PUBLISH = _task("write shard"), _task("publish")
 
 
 @flow(
@@ -91,13 +93,13 @@ def curate(
         str | None,
         Field(title="Workspace / 工作区", description="folder of workspace/ and store/; default the recipe's"),
     ] = None,
-    workers: Annotated[int, Field(ge=1, le=256, title="Workers / 进程数")] = 2,
+    workers: Annotated[int, Field(ge=1, title="Workers / 进程数")] = 2,
     memory: Annotated[
         str,
         Field(
             title="Memory / 内存上限",
             description="ceiling of each process",
-            pattern=r"^\d+(\.\d+)?\s*[KMGTkmgt]i?[Bb]?$",
+            pattern=r"^\d+(\.\d+)?\s*([KMGTkmgt]i?)?[Bb]?$",
         ),
     ] = "2GiB",
     sample: Annotated[
@@ -110,19 +112,21 @@ def curate(
     Returns a summary: dataset, version, run, read, published, removed by reason, paths of manifest and report.
     """
     started = time.perf_counter()
-    root = Path(workspace) if workspace else None
-    with progress().stage("hash inputs"):
-        curation = Curation.open(
-            Path(recipe), root, sample=sample, limit=limit, memory=int(parse_size(memory)), threads=workers
-        )
-    dataset = curation.plan.recipe.dataset
-    with locked(curation.workspace.lock(dataset), f"dataset '{dataset}' in {curation.workspace.root}"):
+    path, root = Path(recipe), Path(workspace) if workspace else None
+    dataset = load_recipe(path).dataset
+    place = Workspace(root or path.resolve().parent)
+    with locked(place.lock(dataset), f"dataset '{dataset}' in {place.root}"):
+        _bury(recipe, workspace)
+        place.sweep()
+        complete(place.store(dataset))
+        with progress().stage("hash inputs"):
+            curation = Curation.open(
+                path, root, sample=sample, limit=limit, memory=int(parse_size(memory)), threads=workers
+            )
         if curation.finished:
             get_run_logger().info("nothing to do: %s is up to date", dataset)
             return {"dataset": dataset, "nothing_to_do": True}
-        _bury(recipe, workspace)
-        curation.workspace.sweep()
-        curation.snapshot.save(curation.workspace)
+        curation.snapshot.save(place)
         with WorkerPool(workers) as pool:
             summary = _stages(curation, pool, started, workers)
     _artifacts(summary)
@@ -149,8 +153,10 @@ def _flow_run_id() -> str | None:
 
 def _stages(curation: Curation, pool: WorkerPool, started: float, workers: int) -> dict[str, Any]:
     run = partial(_all, pool)
-    run("read", _READ, read_shard, curation.read_jobs(), lambda job: job.files[0].uri)
-    run("measure", _MEASURE, measure_shard, curation.measure_jobs(), lambda job: job.folder.name[:8])
+    _measured(run, curation)
+    if (settled := curation.settled()) is not curation:
+        curation = settled
+        _measured(run, curation)
     if curation.wants_pairs:
         run("find near-duplicates", _PAIRS, find_pairs_of, [curation.pairs_job], lambda job: job.folder.name[:8])
     with progress().stage("decide"):
@@ -160,10 +166,7 @@ def _stages(curation: Curation, pool: WorkerPool, started: float, workers: int) 
         version, _ = curation.next_version(decided)
         jobs = curation.shard_jobs(decided, version)
         written = run("write shards", _WRITE, write_shard, jobs, lambda job: f"{job.source.id} {job.split} {job.chunk}")
-        removals = curation.removal_jobs(decided)
-        rewritten = run("rewrite shards", _REWRITE, rewrite_shard, removals, lambda job: job.shard.sha256[:8])
-        old_new = [(job.shard, new) for job, new in zip(removals, rewritten, strict=True)]
-        manifest = curation.manifest(decided, written, old_new)
+        manifest = curation.manifest(decided, written)
     facts = {
         "seconds": round(time.perf_counter() - started, 3),
         "workers": workers,
@@ -174,13 +177,27 @@ def _stages(curation: Curation, pool: WorkerPool, started: float, workers: int) 
         return dict(_PUBLISH(partial(publish, curation, decided, manifest, facts), curation.run[:8]))
 
 
+def _measured(run: Callable[..., list[Any]], curation: Curation) -> None:
+    run("read", _READ, read_shard, curation.read_jobs(), lambda job: job.files[0].uri)
+    run("measure", _MEASURE, measure_shard, curation.measure_jobs(), lambda job: job.folder.name[:8])
+
+
 def _all(
     pool: WorkerPool, name: str, work: Any, do: Callable[[Any], Any], jobs: Sequence[Any], label: Callable[[Any], str]
 ) -> list[Any]:
     """Submit one task a job, a few ahead of the workers, and return the results in order; an error ends the stage."""
-    ahead = BoundedSemaphore(2 * pool.workers)
+    ahead, failed = BoundedSemaphore(2 * pool.workers), Event()
     futures: list[PrefectFuture[Any]] = []
     with progress().stage(name, total=len(jobs)) as bar:
+
+        def call(job: Any) -> Any:
+            try:
+                return pool.run(do, job)
+            except TransientError:
+                raise
+            except BaseException:
+                failed.set()
+                raise
 
         def done(_: PrefectFuture[Any]) -> None:
             ahead.release()
@@ -188,9 +205,9 @@ def _all(
 
         for job in jobs:
             ahead.acquire()
-            if bar.stopped or any(future.state.is_failed() or future.state.is_crashed() for future in futures):
+            if bar.stopped or failed.is_set():
                 break
-            futures.append(work.submit(partial(pool.run, do, job), label(job)))
+            futures.append(work.submit(partial(call, job), label(job)))
             futures[-1].add_done_callback(done)
         wait(futures)
         return [future.result() for future in futures]

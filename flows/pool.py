@@ -33,12 +33,14 @@ class WorkerPool:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._pool is not None:
+        if self._pool is None:
+            return
+        processes = list((self._pool._processes or {}).values())  # shutdown forgets them
+        self._pool.shutdown(wait=error[0] is None, cancel_futures=True)
+        if error[0] is not None:
             # After an error or Ctrl-C nobody waits for the rest; each file appears whole or not at all.
-            self._pool.shutdown(wait=error[0] is None, cancel_futures=True)
-            if error[0] is not None:
-                for process in list((self._pool._processes or {}).values()):
-                    process.terminate()
+            for process in processes:
+                process.terminate()
 
     def run(self, work: Callable[[Any], R], job: Any) -> R:
         """Run `work(job)` in a worker and wait. Raises what it raised, or WorkerLostError when the worker died."""

@@ -7,25 +7,41 @@ next stage. Every stage can be asked again after a kill and gives only the jobs 
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.decide import Decided, Deciding, Earlier, Part
-from pipeline.engine import MeasureJob, PairsJob, ReadJob, Shard, is_done, plan_shards, report_of, smallest_ids
+from pipeline.engine import (
+    MeasureJob,
+    PairsJob,
+    ReadJob,
+    Shard,
+    is_as_it_was,
+    is_done,
+    plan_shards,
+    report_of,
+    smallest_ids,
+)
 from pipeline.plan import Plan, load_recipe
-from pipeline.publish.shards import RemovalJob, ShardJob, published_schema
-from pipeline.publish.version import RunFacts, Version, load_earlier, make_manifest, next_version, open_version
+from pipeline.publish.shards import ShardJob, published_schema
+from pipeline.publish.version import (
+    RunFacts,
+    Version,
+    change_of,
+    load_earlier,
+    make_manifest,
+    next_version,
+    open_version,
+)
 from pipeline.snapshot import Snapshot, take
 from pipeline.storage import Workspace, digest, read_columns, write_json, write_parquet
 from schemas import manifest as manifests
 from schemas.decision import FILES, QUARANTINE
-from schemas.errors import ContractError
+from schemas.errors import ContractError, SourceError
 
 
 @dataclass
@@ -64,21 +80,24 @@ class Curation:
         plan = Plan.of(load_recipe(recipe), base)
         workspace = Workspace(root or base)
         previous = open_version(workspace.store(plan.recipe.dataset))
-        earlier = _earlier_snapshot(workspace, previous)
-        snapshot = take(plan.recipe.sources, base, workspace).following(earlier)
+        earlier = _earlier_snapshot(workspace, previous, {source.id for source in plan.recipe.sources})
+        emptied = {file.source for file in earlier.files} if earlier else set()
+        snapshot = take(plan.recipe.sources, base, workspace, emptied).following(earlier)
         append = previous is not None and earlier is not None and previous.manifest.fingerprint == plan.fingerprint
-        return cls(
-            plan,
-            workspace,
-            snapshot,
-            previous,
-            append and not (sample or limit),
-            sample,
-            limit,
-            memory,
-            threads,
-            earlier,
-        )
+        if plan.recipe.on_gone == "retract":
+            append = append and not any(file.gone for file in snapshot.files)
+        append = append and not (sample or limit)
+        return cls(plan, workspace, snapshot, previous, append, sample, limit, memory, threads, earlier)
+
+    def settled(self) -> "Curation":
+        """This run, or the same one as a build where a new batch changes a published document.
+
+        What a changed document displaced as a duplicate must be decided anew, and only a build does that: it reads and
+        measures nothing twice. Ask when everything is measured, and then for the jobs of the answer.
+        """
+        if not self.append or not Deciding(self.plan, self.parts, self.earlier, append=True).replaces:
+            return self
+        return replace(self, append=False)
 
     @property
     def sampled(self) -> bool:
@@ -104,7 +123,8 @@ class Curation:
         if self.previous is None or self.previous.manifest.fingerprint != self.plan.fingerprint:
             return False
         published = {source.id: source.snapshot for source in self.previous.manifest.sources}
-        return all(self.snapshot.of_source(id).sha256 == sha256 for id, sha256 in published.items())
+        same = all(self.snapshot.of_source(id).sha256 == sha256 for id, sha256 in published.items())
+        return same and self.previous.manifest.recipe == self.plan.public_recipe()
 
     @cached_property
     def shards(self) -> list[Shard]:
@@ -112,7 +132,29 @@ class Curation:
         numbers = set(self.snapshot.batches)
         if self.append and self.earlier_snapshot is not None:
             numbers -= set(self.earlier_snapshot.batches)
-        return plan_shards(self.plan, self.snapshot, numbers)
+        shards = plan_shards(self.plan, self.snapshot, numbers)
+        return [found for shard in shards if (found := self._readable(shard)) is not None]
+
+    def _readable(self, shard: Shard) -> Shard | None:
+        """The shard, without files that are gone and of which the workspace holds nothing; None when none is left.
+
+        Raises SourceError where the recipe wants the documents of such a file kept.
+        """
+        if is_done(self.read_folder(shard)):
+            return shard
+        lost = {file for file in shard.files if file.gone and not is_as_it_was(file)}
+        if lost and self.plan.recipe.on_gone == "keep":
+            raise SourceError(
+                f"{min(file.path for file in lost)}: is gone or changed, and what was read from it is no longer in the "
+                "workspace, so its documents cannot be kept; bring the file back, or set `on_gone: retract`"
+            )
+        files = tuple(file for file in shard.files if file not in lost)
+        if len(files) == len(shard.files):
+            return shard
+        keys = [
+            digest(key, "without", sorted(file.uri for file in lost)) for key in (shard.read_key, shard.measure_key)
+        ]
+        return replace(shard, files=files, read_key=keys[0], measure_key=keys[1]) if files else None
 
     def read_folder(self, shard: Shard) -> Path:
         """Where a shard's documents lie as read."""
@@ -210,6 +252,7 @@ class Curation:
                 self.measure_folder(s),
                 self.folder / "decisions" / f"part-{s.number:05d}.parquet",
                 self.folder / "ledger" / f"part-{s.number:05d}.parquet",
+                frozenset(file.uri for file in s.files if file.gone),
             )
             for s in self.shards
         ]
@@ -217,20 +260,7 @@ class Curation:
     @cached_property
     def earlier(self) -> Earlier:
         """What the previous version published."""
-        return load_earlier(self.previous, self._gone_ids()) if self.previous else Earlier.nothing()
-
-    def _gone_ids(self) -> set[str]:
-        """Published ids whose file has gone or changed, where the recipe retracts such documents."""
-        if not self.append or self.plan.recipe.on_gone == "keep" or self.earlier_snapshot is None:
-            return set()
-        now = {(f.source, f.uri, f.sha256) for f in self.snapshot.files}
-        gone = {(f.source, f.uri) for f in self.earlier_snapshot.files if (f.source, f.uri, f.sha256) not in now}
-        found: set[str] = set()
-        for path in sorted((self.workspace.private / "runs").glob("*/ledger/*.parquet")):
-            table = read_columns(path, ["id", "source", "uri"])
-            table = table.filter(pc.is_in(table.column("uri"), pa.array(sorted({uri for _, uri in gone}), pa.string())))
-            found |= {r["id"] for r in table.to_pylist() if (r["source"], r["uri"]) in gone}
-        return found
+        return load_earlier(self.previous) if self.previous else Earlier.nothing()
 
     @cached_property
     def read_counts(self) -> Counter[str]:
@@ -265,24 +295,25 @@ class Curation:
 
     def next_version(self, decided: Decided) -> tuple[str, RunFacts]:
         """The version to publish and what the run contributes to its manifest."""
-        kept = decided.kept.total()
-        left = int(decided.replaced.sum()) - decided.changed
-        added = kept - decided.unchanged.total() - decided.changed
-        if not self.append:
-            added = kept - (len(self.earlier.ids) - int(decided.replaced.sum())) - decided.changed
         facts = RunFacts(
             self.run,
             self.snapshot,
             decided.read,
             decided.removed,
             self.outcomes,
-            added,
-            left,
+            decided.kept.total(),
+            decided.added,
+            decided.removed_earlier,
             decided.changed,
-            kept - added - decided.changed,
         )
-        previous = self.previous.manifest if self.previous else None
-        return next_version(previous, added, left, decided.changed), facts
+        if self.previous is None:
+            return "1.0.0", facts
+        change = change_of(self.previous.manifest, self.plan, self.schema)
+        if decided.removed_earlier or decided.changed or decided.moved:
+            change = "major"
+        elif decided.added and change != "major":
+            change = "minor"
+        return next_version(self.previous.manifest.version, change), facts
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -318,67 +349,33 @@ class Curation:
             for key in sorted(decided.chunks)
         ]
 
-    def removal_jobs(self, decided: Decided) -> list[RemovalJob]:
-        """The published shards that hold a document that must leave; only when appending."""
-        if not self.append or self.previous is None:
-            return []
-        from pipeline.decide import hex_of
-
-        jobs = []
-        for number, shard in enumerate(self.previous.shards):
-            rows = np.flatnonzero((self.earlier.shard == number) & decided.replaced)
-            if len(rows):
-                jobs.append(
-                    RemovalJob(
-                        shard,
-                        frozenset(hex_of(self.earlier.ids[rows])),
-                        self._metadata(),
-                        self.plan.recipe.dedup.permutations,
-                        self.plan.recipe.publish.row_group_bytes,
-                        self.workspace.store(self.plan.recipe.dataset),
-                        self.folder / "published" / f"without-{shard.sha256[:16]}.json",
-                        self.memory,
-                    )
-                )
-        return jobs
-
     def manifest(
         self,
         decided: Decided,
         written: Sequence[manifests.Shard],
-        rewritten: Sequence[tuple[manifests.Shard, manifests.Shard | None]],
     ) -> manifests.Manifest:
         """The manifest of the version; checks that the shards hold what the decisions say.
 
-        `written` in the order of `shard_jobs`; `rewritten` as (old, new or None).
-        Raises ContractError when counts differ.
+        `written` in the order of `shard_jobs`. Raises ContractError when counts differ.
         """
         version, facts = self.next_version(decided)
         published = sum(shard.rows for shard in written)
         expected = decided.kept.total() - decided.unchanged.total()
         if published != expected:
             raise ContractError(f"{expected} documents were to be published but shards hold {published}; nothing was")
-        segments = self._segments(decided, written, {old.sha256: new for old, new in rewritten})
+        segments = self._segments(decided, written)
         manifest = make_manifest(self.plan, version, self.previous, segments, facts, self.schema)
         before = self.previous.manifest.counts.documents if self.previous else 0
-        if before + facts.added - facts.left != manifest.counts.documents:
+        if before + facts.added - facts.removed_earlier != manifest.counts.documents:
             raise ContractError(
-                f"{before} documents before, {facts.added} added, {facts.left} removed, but shards hold "
+                f"{before} documents before, {facts.added} added, {facts.removed_earlier} removed, but shards hold "
                 f"{manifest.counts.documents}; nothing was published"
             )
         return manifest
 
-    def _segments(
-        self, decided: Decided, written: Sequence[manifests.Shard], rewritten: dict[str, manifests.Shard | None]
-    ) -> list[manifests.Segment]:
-        """Earlier segments less what left, then one segment for each batch this run published."""
-        segments = []
-        if self.append and self.previous is not None:
-            for segment in self.previous.manifest.segments:
-                shards = [rewritten.get(shard.sha256, shard) for shard in segment.shards]
-                there = [shard for shard in shards if shard is not None]
-                if there:
-                    segments.append(manifests.Segment(run=segment.run, shards=there))
+    def _segments(self, decided: Decided, written: Sequence[manifests.Shard]) -> list[manifests.Segment]:
+        """Earlier segments when appending, then one segment for each batch this run published."""
+        segments = list(self.previous.manifest.segments) if self.append and self.previous is not None else []
         keys = sorted(decided.chunks)
         for batch in sorted({key[0] for key in keys}):
             shards_of = [shard for key, shard in zip(keys, written, strict=True) if key[0] == batch]
@@ -402,7 +399,8 @@ class Curation:
         write_json(self.folder / "run.json", summary)
 
 
-def _earlier_snapshot(workspace: Workspace, previous: Version | None) -> Snapshot | None:
+def _earlier_snapshot(workspace: Workspace, previous: Version | None, sources: set[str]) -> Snapshot | None:
+    """What the previous version read, of the sources that the recipe still has."""
     if previous is None:
         return None
-    return Snapshot.load(workspace, [source.snapshot for source in previous.manifest.sources])
+    return Snapshot.load(workspace, [s.snapshot for s in previous.manifest.sources if s.id in sources])

@@ -15,16 +15,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.keys import Rows, Words, hex_of, number_equal, split_of, words16
 from pipeline.plan import Plan
 from pipeline.select import evidence, select
 from pipeline.storage import read_columns, write_parquet
 from schemas.decision import DUPLICATE_EXACT, DUPLICATE_NEAR, LEDGER, Decision, Stage
 from schemas.errors import ContractError
 
-Words = npt.NDArray[np.uint64]
-Rows = npt.NDArray[np.int64]
-TRAIN = "train"
 ID_REPEATED = "id.repeated"
+SUPERSEDED = "record.superseded"
+GONE = "source.gone"
 
 # Co-partitioned with a measured shard. `chunk` is the published shard within (batch, source, split) that takes the row,
 # -1 where it is dropped or published already.
@@ -47,14 +47,13 @@ class Earlier:
     ids: Words  # uint64, (rows, 2)
     content: Words  # uint64, (rows, 2): the first 16 bytes of the content hash
     first_version: list[str]
-    shard: Rows  # which of the version's shards holds the row
-    gone: npt.NDArray[np.bool_]  # its file has gone and the recipe retracts such documents
+    split: npt.NDArray[np.object_]
 
     @classmethod
     def nothing(cls) -> "Earlier":
         """No previous version."""
         empty = np.empty((0, 2), np.uint64)
-        return cls(empty, empty, [], np.empty(0, np.int64), np.empty(0, np.bool_))
+        return cls(empty, empty, [], np.empty(0, object))
 
 
 @dataclass
@@ -67,9 +66,11 @@ class Decided:
     removed: dict[str, Counter[str]] = field(default_factory=dict)
     chunks: dict[tuple[int, str, str, int], list[int]] = field(default_factory=dict)
     """(batch, source, split, chunk) -> numbers of the parts that hold its rows"""
-    replaced: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
-    """earlier rows that must leave: changed or gone"""
+    added: int = 0
+    removed_earlier: int = 0
     changed: int = 0
+    moved: int = 0
+    """documents that stay as they are, but in another split"""
 
     def reconcile(self, read: Counter[str]) -> None:
         """Check `read = published + removed` for every source. Raises ContractError with the counts."""
@@ -92,44 +93,8 @@ class Part:
     folder: Path
     decisions: Path
     ledger: Path
-
-
-def words16(column: pa.ChunkedArray) -> Words:
-    """Return the first 16 bytes of hex strings as big-endian words, uint64, (rows, 2)."""
-    heads = pa.compute.utf8_slice_codeunits(column, 0, 32).combine_chunks()
-    raw = bytes.fromhex("".join(heads.to_pylist()))
-    return np.frombuffer(raw, ">u8").astype(np.uint64).reshape(-1, 2)
-
-
-def hex_of(words: Words) -> list[str]:
-    """Return ids as the hex strings they came from."""
-    raw = words.astype(">u8").tobytes().hex()
-    return [raw[i : i + 32] for i in range(0, len(raw), 32)]
-
-
-def number_equal(words: Words) -> Rows:
-    """Return an int64 number a row, equal exactly where both words are equal."""
-    order = np.lexsort((words[:, 1], words[:, 0]))
-    ordered = words[order]
-    fresh = np.ones(len(words), np.int64)
-    fresh[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    numbers = np.empty(len(words), np.int64)
-    numbers[order] = np.cumsum(fresh) - 1
-    return numbers
-
-
-def split_of(words: Words, splits: dict[str, float]) -> npt.NDArray[np.object_]:
-    """Return the split of each id: named shares of the range of its last 8 bytes, the rest is `train`.
-
-    Depends on the id alone, so a document stays in its split for ever and in any order of runs.
-    """
-    position = words[:, 1].astype(np.float64) / 2.0**64
-    result = np.full(len(words), TRAIN, object)
-    low = 0.0
-    for name, share in splits.items():
-        result[(position >= low) & (position < low + share)] = name
-        low += share
-    return result
+    gone: frozenset[str]
+    """uris of its files that are there no more, or hold something else now"""
 
 
 class Deciding:
@@ -158,22 +123,48 @@ class Deciding:
         return table
 
     def _gather(self) -> None:
-        ids, content, failed, keys = [], [], [], []  # one block a part
+        ids, content, failed, gone, keys = [], [], [], [], []  # one block a part
         names = [key for key in self.plan.recipe.dedup.keep if key != "id"]
         for part in self.parts:
             table = self._table(part)
             ids.append(words16(table.column("id")))
             content.append(words16(table.column("content_hash")))
             failed.append(select(table, self.plan.checks).failed)
+            gone.append(np.isin(_objects(table.column("uri")), list(part.gone)))
             keys.append([self._priority(table, part, name) for name in names])
             self.decided.read[part.source] += table.num_rows
         self.rows = np.array([len(block) for block in ids], np.int64)
         self.ids = np.concatenate([np.empty((0, 2), np.uint64), *ids])
         self.content = np.concatenate([np.empty((0, 2), np.uint64), *content])
         self.failed = np.concatenate([np.empty(0, np.int32), *failed])
+        self.gone = np.concatenate([np.empty(0, np.bool_), *gone])
+        self.batch = np.repeat(np.array([part.batch for part in self.parts], np.int64), self.rows)
         empty = np.empty(0, np.float64)
         self.keys = {name: np.concatenate([empty, *(block[i] for block in keys)]) for i, name in enumerate(names)}
-        self.repeated = _later_copies(self.ids)
+        self._choose_records()
+
+    def _choose_records(self) -> None:
+        """Of records that share an id, one speaks for it; sets `repeated` for the others and `why` for their reason.
+
+        A file that is there goes before one that is not, a later batch before an earlier, a first record before a
+        later one. Where an earlier record has the very text of the chosen one, it stays in its place.
+        """
+        rows = np.arange(len(self.ids))
+        number = number_equal(self.ids)
+        order = np.lexsort((rows, -self.batch, self.gone, number))
+        first = np.ones(len(order), bool)
+        first[1:] = number[order[1:]] != number[order[:-1]]
+        chosen = order[first][number]  # for each row, the row that speaks for its id
+        alike = (self.content == self.content[chosen]).all(axis=1)
+        place = np.full(len(self.ids), len(self.ids), np.int64)
+        np.minimum.at(place, number[alike], rows[alike])
+        chosen = place[number] if len(rows) else rows
+        gone = np.ones(len(self.ids), bool)
+        np.logical_and.at(gone, number[alike], self.gone[alike])
+        self.gone = gone[number] if len(rows) else gone
+        self.repeated = chosen != rows
+        self.why = np.where(self.batch == self.batch[chosen], ID_REPEATED, SUPERSEDED)
+        self.left = self.gone & ~self.repeated & (self.plan.recipe.on_gone == "retract")
 
     def _priority(self, table: pa.Table, part: Part, name: str) -> npt.NDArray[np.float64]:
         """A key to sort ascending by: the rank of the source, or a signal from its greatest value down."""
@@ -196,10 +187,11 @@ class Deciding:
         found = self.match >= 0
         same[found] = (earlier.content[self.match[found]] == self.content[found]).all(axis=1)
         self.same = same
-        self.decided.replaced = earlier.gone.copy()
-        if self.append:
-            self.decided.replaced[self.match[found & ~same]] = True
-            self.decided.replaced[self.match[found & same]] = False
+
+    @property
+    def replaces(self) -> bool:
+        """Whether a published document changed: then what it displaced must be decided anew, and nothing can append."""
+        return bool(((self.match >= 0) & ~self.same).any())
 
     def decide(self, groups: Rows | None, pairs: pa.Table | None) -> Decided:
         """Find survivors and write every part's decisions and ledger.
@@ -217,16 +209,20 @@ class Deciding:
         self._count_changes(kind)
         return self.decided
 
+    def _kept(self, kind: npt.NDArray[np.int8], here: slice) -> npt.NDArray[np.bool_]:
+        kept = ~self.repeated[here] & ~self.left[here] & (self.failed[here] < 0) & (kind == 0)
+        return np.asarray(kept | self.same[here] if self.append else kept, bool)
+
     def _survivors(
         self, groups: Rows | None, pairs: pa.Table | None
     ) -> tuple[Rows, npt.NDArray[np.int8], npt.NDArray[np.float64]]:
         from pipeline.dedup.survivors import survivors
 
         dedup, earlier = self.plan.recipe.dedup, self.earlier
-        fresh = (self.failed < 0) & ~self.repeated
+        fresh = (self.failed < 0) & ~self.repeated & ~self.left
         if self.append:
             fresh &= ~self.same
-        selected = np.concatenate([~self.decided.replaced, fresh]) if self.append else fresh
+        selected = np.concatenate([np.ones(len(earlier.ids), bool), fresh]) if self.append else fresh
         content = np.concatenate([earlier.content, self.content]) if self.append else self.content
         rows = len(selected)
         if groups is None or pairs is None:
@@ -275,22 +271,22 @@ class Deciding:
     ) -> None:
         """Write one part's ledger and decisions, and add it to the totals."""
         table = self._table(part)
-        repeated, failed = self.repeated[here], self.failed[here]
+        repeated, left, failed = self.repeated[here], self.left[here], self.failed[here]
         duplicate = kind > 0
-        kept = ~repeated & (failed < 0) & ~duplicate
-        if self.append:
-            kept |= self.same[here]
+        kept = self._kept(kind, here)
         selection = select(table, self.plan.checks)
         reason, value, threshold, detail = (_objects(a) for a in evidence(table, selection))
         reason[duplicate] = np.where(kind[duplicate] == 1, DUPLICATE_EXACT, DUPLICATE_NEAR)
         near = kind == 2
         value[near], threshold[near] = jaccard[near], self.plan.recipe.dedup.threshold
-        reason[repeated], value[repeated], threshold[repeated] = ID_REPEATED, None, None
+        reason[repeated], reason[left] = self.why[here][repeated], GONE
+        for column in (value, threshold, detail):
+            column[repeated | left] = None
         for column in (reason, value, threshold, detail):
             column[kept] = None
         unchanged = self.same[here] & kept & self.append
         detail[unchanged] = "unchanged since an earlier version"
-        stage = np.where(repeated | (failed >= 0), Stage.SELECT.value, Stage.KEPT.value).astype(object)
+        stage = np.where(repeated | left | (failed >= 0), Stage.SELECT.value, Stage.KEPT.value).astype(object)
         stage[duplicate] = np.where(kind[duplicate] == 1, Stage.EXACT.value, Stage.NEAR.value)
         stage[kept] = Stage.KEPT.value
         decision = np.where(kept, Decision.KEEP.value, Decision.DROP.value)
@@ -353,27 +349,33 @@ class Deciding:
         text_bytes: Rows,
         offsets: dict[tuple[int, str, str], int],
     ) -> Rows:
-        """Cut the published rows into shards of `shard_bytes` of text, within batch, source and split."""
+        """Cut the published rows into shards, within batch, source and split.
+
+        A shard takes what is published of `shard_bytes` of text read: its borders depend on what was read alone, so a
+        removal, or a document that comes back, writes only its own shard anew.
+        """
         chunk = np.full(len(split), -1, np.int64)
-        for name in sorted(set(split[published])):
-            rows = np.flatnonzero(published & (split == name))
+        for name in sorted(set(split)):
+            rows = np.flatnonzero(split == name)
             key = (part.batch, part.source, str(name))
             ends = np.cumsum(text_bytes[rows]) + offsets.get(key, 0)
-            chunk[rows] = (ends - text_bytes[rows]) // self.plan.recipe.publish.shard_bytes
             offsets[key] = int(ends[-1])
-            for number in sorted(set(chunk[rows].tolist())):
+            chunk[rows] = (ends - text_bytes[rows]) // self.plan.recipe.publish.shard_bytes
+            chunk[rows[~published[rows]]] = -1
+            for number in sorted(set(chunk[rows].tolist()) - {-1}):
                 self.decided.chunks.setdefault((*key, number), []).append(part.number)
         return chunk
 
     def _count_changes(self, kind: npt.NDArray[np.int8]) -> None:
-        """Earlier documents that leave without coming back are removed; those that come back otherwise are changed."""
-        kept = ~self.repeated & (self.failed < 0) & (kind == 0)
-        back = self.match[kept & ~self.same & (self.match >= 0)]
-        self.decided.changed = len(back)
-        if not self.append:
-            stays = np.zeros(len(self.earlier.ids), bool)
-            stays[self.match[kept & self.same]] = True
-            self.decided.replaced = ~stays
+        """Compare what is kept with what was published: added, changed and removed documents, and moved ones."""
+        kept = self._kept(kind, slice(None))
+        known = kept & (self.match >= 0)
+        stays = known & self.same
+        self.decided.changed = int((known & ~self.same).sum())
+        self.decided.added = int(kept.sum() - known.sum())
+        self.decided.removed_earlier = 0 if self.append else len(self.earlier.ids) - int(known.sum())
+        split = split_of(self.ids[stays], self.plan.recipe.publish.splits)
+        self.decided.moved = int((split != self.earlier.split[self.match[stays]]).sum())
 
 
 def _by_age(versions: list[str]) -> list[str]:
@@ -384,12 +386,3 @@ def _objects(array: pa.Array) -> npt.NDArray[np.object_]:
     result = np.empty(len(array), object)
     result[:] = array.to_pylist()
     return result
-
-
-def _later_copies(ids: Words) -> npt.NDArray[np.bool_]:
-    """Rows whose id an earlier row of the run has."""
-    order = np.lexsort((ids[:, 1], ids[:, 0]))  # stable: equal ids keep row order
-    ordered = ids[order]
-    later = np.zeros(len(ids), bool)
-    later[order[1:]] = (ordered[1:] == ordered[:-1]).all(axis=1)
-    return later

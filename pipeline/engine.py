@@ -27,7 +27,7 @@ from schemas.decision import FILES, QUARANTINE
 from schemas.document import DOCUMENT, content_hashes
 from schemas.errors import ContractError, ShardError, SourceError
 from schemas.recipe import Dedup
-from schemas.source import InputFile, Limits, Source
+from schemas.source import UNREADABLE, InputFile, Limits, Source
 
 SHARD_BYTES = 16 << 20
 SHARD_FILES = 1024
@@ -157,22 +157,26 @@ def documents_of(
         for batch in reading:
             check_memory(job.memory, f"reading {file.uri}", "lower `limits.record_bytes` in the recipe, or raise it")
             yield batch
-        if job.source.hub is None and file.sha256:
+        if job.source.hub is None:
             _check_unchanged(file)
         outcomes.append(reading.outcome)
         quarantine.extend(reading.quarantine)
 
 
+def is_as_it_was(file: InputFile) -> bool:
+    """Whether a file still holds the bytes that the snapshot hashed."""
+    try:
+        return sha256_file(Path(file.path)) == file.sha256
+    except OSError:
+        return False
+
+
 def _check_unchanged(file: InputFile) -> None:
     """Raise SourceError when a file is no longer what the snapshot hashed: its shard would not be what it is named."""
-    try:
-        unchanged = sha256_file(Path(file.path)) == file.sha256
-    except OSError as error:
+    if file.sha256 not in ("", UNREADABLE) and not is_as_it_was(file):
         raise SourceError(
-            f"{file.path}: could be read when the run began and no longer ({error.strerror}); run again"
-        ) from None
-    if not unchanged:
-        raise SourceError(f"{file.path}: was changed while the run was reading it; run again when nobody writes to it")
+            f"{file.path}: was changed or removed while the run was reading it; run again when it is still"
+        )
 
 
 def measure_shard(job: MeasureJob) -> dict[str, Any]:
@@ -280,11 +284,6 @@ def smallest_ids(read: Sequence[Path], limit: int) -> str | None:
     if limit >= len(ids):
         return None
     return str(ids.take(pc.select_k_unstable(ids, limit, [("", "ascending")])).to_pylist()[-1])
-
-
-def total(reports: Iterable[dict[str, Any]], name: str) -> int:
-    """Return the sum of a count over reports."""
-    return sum(int(report[name]) for report in reports)
 
 
 def report_of(folder: Path) -> dict[str, Any]:

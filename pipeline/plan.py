@@ -11,7 +11,7 @@ import pyarrow as pa
 import yaml
 from pydantic import ValidationError
 
-from pipeline.select import Check, check_columns, checks_of
+from pipeline.select import Check, check_columns, checks_of, is_number
 from pipeline.step import Cleaner, Signal, Step, build, catalogue, columns_of
 from pipeline.storage import digest
 from schemas.document import DOCUMENT, PUBLISHED
@@ -54,10 +54,10 @@ class Plan:
                 raise RecipeError("publish.columns: " + unknown_name("column", name, plan.signal_columns))
             if name in PUBLISHED.names:
                 raise RecipeError(f"publish.columns: '{name}' is always published; leave it out")
+        numbers = [name for name, kind in plan.signal_columns.items() if is_number(kind)]
         for key in recipe.dedup.keep:
-            if key not in ("rank", "id") and key not in plan.signal_columns:
-                known = ["rank", "id", *plan.signal_columns]
-                raise RecipeError("dedup.keep: " + unknown_name("column", key, known))
+            if key not in ("rank", "id", *numbers):
+                raise RecipeError("dedup.keep: " + unknown_name("number column", key, ["rank", "id", *numbers]))
         return plan
 
     @cached_property
@@ -100,9 +100,12 @@ class Plan:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the built plan: equal for equal behaviour, whatever the recipe's comments, order or paths."""
-        recipe = self.recipe.model_dump(mode="json", by_alias=True, exclude={"steps", "select", "sources"})
-        sources = [source.model_dump(mode="json", exclude={"path"}) for source in self.recipe.sources]
+        """SHA-256 of the built plan: equal for equal behaviour, whatever the recipe's words, order or paths."""
+        recipe = self.recipe.model_dump(
+            mode="json", by_alias=True, exclude={"steps": True, "select": True, "sources": True, "publish": _WORDS}
+        )
+        words = {"path", "owner", "url", "evidence"}
+        sources = [source.model_dump(mode="json", exclude=words) for source in self.recipe.sources]
         rules = [rule.model_dump(mode="json", by_alias=True) for rule in self.rules]
         return digest(recipe, sources, rules, self.measuring_identity, reader_revisions())
 
@@ -112,12 +115,16 @@ class Plan:
         for entry, source in zip(recipe["sources"], self.recipe.sources, strict=True):
             if source.internal or any(Path(path).is_absolute() for path in source.paths):
                 entry["path"] = None
+            if source.hub and (source.internal or Path(source.hub.name).is_absolute()):
+                entry["hub"]["name"] = Path(source.hub.name).name
         recipe["steps"] = [step.spec() for step in self.steps]
         recipe["select"] = [rule.model_dump(mode="json", by_alias=True, exclude_none=True) for rule in self.rules]
         return recipe
 
 
 ENGINE_REVISION = 1
+# What a card says and no row holds.
+_WORDS = {"title", "title_zh", "description", "description_zh", "contact"}
 
 
 def reader_revisions() -> dict[str, int]:
@@ -135,8 +142,8 @@ def expand(recipe: Recipe) -> tuple[list[Step], list[Rule]]:
         if "preset" not in spec:
             steps.append(build(spec))
             continue
-        if set(spec) != {"preset"}:
-            raise RecipeError(f"a preset takes no parameters, got {spec}; write its steps out to change them")
+        if set(spec) != {"preset"} or not isinstance(spec["preset"], str):
+            raise RecipeError(f"a preset is one name and takes no parameters, got {spec}; write its steps out instead")
         found = preset(spec["preset"])
         steps += [build(step) for step in found["steps"]]
         rules += [Rule.model_validate(rule) for rule in found["select"]]
@@ -183,6 +190,7 @@ def parse_recipe(text: str, name: str = "recipe") -> Recipe:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         values = yaml.safe_load(text)
+        _refuse_repeated(node, name)
     except yaml.YAMLError as error:
         raise RecipeError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
@@ -192,6 +200,20 @@ def parse_recipe(text: str, name: str = "recipe") -> Recipe:
     except ValidationError as error:
         problems = [_problem(name, node, problem) for problem in error.errors()]
         raise RecipeError("\n".join(dict.fromkeys(problems))) from None
+
+
+def _refuse_repeated(node: Any, name: str) -> None:
+    """Refuse a key that stands twice in a mapping: YAML would silently take the last."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                raise RecipeError(f"{name}, line {key.start_mark.line + 1}: '{key.value}' is given twice; keep one")
+            seen.add(key.value)
+            _refuse_repeated(value, name)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _refuse_repeated(value, name)
 
 
 def _problem(name: str, node: Any, problem: Mapping[str, Any]) -> str:

@@ -71,13 +71,14 @@ def check_columns(rules: Sequence[Rule], columns: dict[str, pa.DataType], source
                 raise RecipeError(where + unknown_name("source", source, sources))
         dtype = columns[rule.column]
         words, claim = rule.one_of is not None or rule.none_of is not None, rule.equals is not None
-        wanted = pa.types.is_string(dtype) if words else pa.types.is_boolean(dtype) if claim else _is_number(dtype)
+        wanted = pa.types.is_string(dtype) if words else pa.types.is_boolean(dtype) if claim else is_number(dtype)
         if not wanted:
             test = "in/not_in" if words else "equals" if claim else "min/max"
             raise RecipeError(f"{where}'{rule.column}' is {dtype}; {test} cannot test it")
 
 
-def _is_number(dtype: pa.DataType) -> bool:
+def is_number(dtype: pa.DataType) -> bool:
+    """Whether a column holds numbers that can be compared."""
     return bool(pa.types.is_integer(dtype) or pa.types.is_floating(dtype))
 
 

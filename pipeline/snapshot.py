@@ -4,27 +4,28 @@ A snapshot is what makes a run repeatable and the next one incremental: a file w
 batch, a new or changed one gets the next. Only content counts; times serve a cache that saves hashing a file again.
 """
 
-import glob
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 
 import pyarrow as pa
 
 from pipeline.storage import Workspace, digest, read_columns, sha256_file, write_parquet
 from schemas.errors import SourceError
-from schemas.source import InputFile, Source
+from schemas.source import UNREADABLE, InputFile, Source
 
 _SCHEMA = pa.schema(
     [
         pa.field("source", pa.string(), nullable=False),
         pa.field("uri", pa.string(), nullable=False),
-        pa.field("path", pa.string(), nullable=False),
+        pa.field("path", pa.binary(), nullable=False),  # names of old systems are no UTF-8
         pa.field("bytes", pa.int64(), nullable=False),
         pa.field("sha256", pa.string(), nullable=False),
+        pa.field("gone", pa.bool_(), nullable=False),
         pa.field("batch", pa.int64(), nullable=False),
     ]
 )
@@ -34,7 +35,7 @@ _WILD = re.compile(r"[*?\[{]")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Input files in (source, uri) order with the batch of each, parallel lists."""
+    """Input files in (source, uri, batch) order with the batch of each, parallel lists."""
 
     files: list[InputFile]
     batches: list[int]
@@ -42,7 +43,7 @@ class Snapshot:
     @property
     def sha256(self) -> str:
         """Identity: sources, uris, content hashes and batches, not paths."""
-        return digest([(f.source, f.uri, f.sha256, b) for f, b in zip(self.files, self.batches, strict=True)])
+        return digest([(f.source, f.uri, f.sha256, f.gone, b) for f, b in zip(self.files, self.batches, strict=True)])
 
     def of_source(self, source: str) -> "Snapshot":
         """The part that belongs to a source."""
@@ -54,12 +55,29 @@ class Snapshot:
         return [f for f, b in zip(self.files, self.batches, strict=True) if b == number]
 
     def following(self, earlier: "Snapshot | None") -> "Snapshot":
-        """The same files with the batches that an earlier snapshot gave them; what is new or changed comes after."""
+        """The same files with the batches that an earlier snapshot gave them; what is new or changed comes after.
+
+        A file of the earlier snapshot that is gone, or holds something else now, stays in its batch, marked `gone`:
+        groups of files never shift, and what was read from it can be kept or retracted knowingly.
+        """
         if earlier is None:
             return self
         known = {(f.source, f.uri, f.sha256): b for f, b in zip(earlier.files, earlier.batches, strict=True)}
         fresh = max(earlier.batches, default=0) + 1
-        return Snapshot(self.files, [known.get((f.source, f.uri, f.sha256), fresh) for f in self.files])
+        now = {(f.source, f.uri, f.sha256) for f in self.files}
+        rows = [(f, known.get((f.source, f.uri, f.sha256), fresh)) for f in self.files]
+        rows += [
+            (replace(f, gone=True), b)
+            for f, b in zip(earlier.files, earlier.batches, strict=True)
+            if (f.source, f.uri, f.sha256) not in now
+        ]
+        rows.sort(key=lambda row: (row[0].source, row[0].uri, row[1]))
+        return Snapshot([f for f, _ in rows], [b for _, b in rows])
+
+    @property
+    def present(self) -> list[InputFile]:
+        """The files that are there now."""
+        return [file for file in self.files if not file.gone]
 
     def save(self, workspace: Workspace) -> None:
         """Write the listing of each source into the workspace, under its hash."""
@@ -69,7 +87,7 @@ class Snapshot:
             if path.exists():
                 continue
             rows = [
-                {"source": f.source, "uri": f.uri, "path": f.path, "bytes": f.bytes, "sha256": f.sha256, "batch": b}
+                {**asdict(f), "path": os.fsencode(f.path), "batch": b}
                 for f, b in zip(part.files, part.batches, strict=True)
             ]
             write_parquet(path, _SCHEMA, [pa.Table.from_pylist(rows, _SCHEMA)])
@@ -81,31 +99,32 @@ class Snapshot:
         if not all(path.exists() for path in paths):
             return None
         rows = [row for path in paths for row in read_columns(path).to_pylist()]
-        rows.sort(key=lambda r: (r["source"], r["uri"]))
-        files = [InputFile(r["source"], r["uri"], r["path"], r["bytes"], r["sha256"]) for r in rows]
-        return cls(files, [r["batch"] for r in rows])
+        rows.sort(key=lambda r: (r["source"], r["uri"], r["batch"]))
+        batches = [row.pop("batch") for row in rows]
+        return cls([InputFile(**{**row, "path": os.fsdecode(row["path"])}) for row in rows], batches)
 
 
 _EMPTY = Snapshot([], [])
 
 
-def take(
-    sources: Iterable[Source], base: Path, workspace: Workspace | None, progress: Callable[[int], None] | None = None
-) -> Snapshot:
+def take(sources: Iterable[Source], base: Path, workspace: Workspace | None, emptied: Container[str] = ()) -> Snapshot:
     """List and hash the files of all sources, every one in batch 1.
 
     `base` is what relative paths are relative to. With a workspace, hashes of files whose size and modification time
-    did not change are taken from its cache. Raises SourceError where a source matches no file at all.
+    did not change are taken from its cache, and the workspace and its store are no input. Raises SourceError where a
+    source matches no file at all, unless its id is among `emptied`, and where a folder cannot be listed.
     """
+    own = (workspace.private, workspace.root / "store") if workspace else ()
     listed: list[tuple[str, str, Path]] = []
     hub: list[InputFile] = []
     for source in sources:
         if source.hub is not None:
             hub.append(_hub_file(source, base))
         else:
-            listed += [(source.id, uri, path) for uri, path in list_files(source, base)]
+            found = list_files(source, base, own, may_be_empty=source.id in emptied)
+            listed += [(source.id, uri, path) for uri, path in found]
     cache_path = workspace.private / "cache" / "hashes.parquet" if workspace else None
-    hashes = _hashes([path for _, _, path in listed], cache_path, progress)
+    hashes = _hashes([path for _, _, path in listed], cache_path)
     files = [
         InputFile(s, uri, str(path), size, sha) for (s, uri, path), (size, sha) in zip(listed, hashes, strict=True)
     ]
@@ -113,22 +132,29 @@ def take(
     return Snapshot(files, [1] * len(files))
 
 
-def list_files(source: Source, base: Path) -> list[tuple[str, Path]]:
-    """Return (uri, path) of every file of a source, in uri order.
+def list_files(
+    source: Source, base: Path, own: Sequence[Path] = (), *, may_be_empty: bool = False
+) -> list[tuple[str, Path]]:
+    """Return (uri, path) of every file of a source, in uri order; links are followed, each folder once.
 
-    A uri is relative to the part of the path before the first wildcard, or to the common folder of several paths.
-    Raises SourceError when nothing matches.
+    A uri is relative to the part of the path before the first wildcard; to `base` where the recipe gives a list of
+    paths, so that another path changes no uri. Files below `own` are none of the source's.
+    Raises SourceError when nothing matches or a folder cannot be listed.
     """
     patterns = [os.path.join(base, os.path.expanduser(path)) for path in source.paths]  # noqa: PTH118, PTH111 - may be a glob
-    roots = [_root(pattern) for pattern in patterns]
-    root = Path(os.path.commonpath(roots)) if roots else base
+    root = _root_of(patterns, base, listed=not isinstance(source.path, str))
     found: dict[Path, None] = {}
     for pattern in patterns:
         matches = [path for plain in _braces(pattern) for path in _matches(plain)]
-        if not matches:
+        matches = [path for path in matches if not any(path.is_relative_to(folder) for folder in own)]
+        if not matches and not may_be_empty:
             raise SourceError(f"source '{source.id}': no file at {pattern}; check `path` in the recipe")
         found.update(dict.fromkeys(matches))
-    return sorted((_uri(path, root), path) for path in found)
+    by_uri: dict[str, Path] = {}
+    for path in sorted(found):
+        uri = _uri(path, root)
+        by_uri[_raw_uri(path, root) if uri in by_uri else uri] = path
+    return sorted(by_uri.items())
 
 
 def list_inputs(source: Source, base: Path) -> list[InputFile]:
@@ -144,13 +170,22 @@ def _uri(path: Path, root: Path) -> str:
             return raw.decode(encoding)
         except UnicodeDecodeError:
             continue
-    return raw.decode("utf-8", "backslashreplace")
+    return _raw_uri(path, root)
 
 
-def _root(pattern: str) -> str:
-    parts = Path(pattern).parts
-    fixed = [part for i, part in enumerate(parts) if not any(_WILD.search(p) for p in parts[: i + 1])]
-    folder = Path(*fixed)
+def _raw_uri(path: Path, root: Path) -> str:
+    return os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace")
+
+
+def _root_of(patterns: list[str], base: Path, *, listed: bool) -> Path:
+    if listed and all(Path(pattern).is_relative_to(base) for pattern in patterns):
+        return base
+    return Path(os.path.commonpath([_fixed(pattern) for pattern in patterns]))
+
+
+def _fixed(pattern: str) -> str:
+    """The folder before the first wildcard."""
+    folder = Path(*takewhile(lambda part: not _WILD.search(part), Path(pattern).parts))
     return str(folder.parent if folder.is_file() else folder)
 
 
@@ -169,12 +204,49 @@ def _matches(pattern: str) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        return [Path(folder) / name for folder, _, names in os.walk(path) for name in names if _is_file(folder, name)]
-    return [Path(p) for p in glob.glob(pattern, recursive=True, include_hidden=True) if Path(p).is_file()]  # noqa: PTH207
+        return list(_walk(path))
+    folder = Path(_fixed(pattern))
+    if not _WILD.search(pattern) or not folder.is_dir():
+        return []
+    wanted = re.compile(_regex(Path(pattern).relative_to(folder).parts))
+    return [path for path in _walk(folder) if wanted.fullmatch(path.relative_to(folder).as_posix())]
 
 
-def _is_file(folder: str, name: str) -> bool:
-    return (Path(folder) / name).is_file()
+def _regex(parts: Sequence[str]) -> str:
+    """A glob as a regular expression over a relative path: `**` is any number of folders, `*` stays within one."""
+    folders = ["(?:[^/]+/)*" if part == "**" else _segment(part) + "/" for part in parts[:-1]]
+    return "".join(folders) + (".*" if parts[-1] == "**" else _segment(parts[-1]))
+
+
+def _segment(part: str) -> str:
+    meanings = {"*": "[^/]*", "?": "[^/]", "[": None}
+    pieces = re.split(r"(\*+|\?|\[!?[^\]]+\])", part)
+    return "".join(
+        (meanings[piece[0]] or piece.replace("[!", "[^", 1)) if odd % 2 else re.escape(piece)
+        for odd, piece in enumerate(pieces)
+    )
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Every file and broken link below a folder, through links, each real folder once."""
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=_unlisted):
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        for name in names:
+            path = Path(place) / name
+            if path.is_file() or path.is_symlink():
+                yield path
+
+
+def _unlisted(error: OSError) -> None:
+    raise SourceError(
+        f"{error.filename}: the folder cannot be listed ({error.strerror}); check its permissions"
+    ) from error
 
 
 def _hub_file(source: Source, base: Path) -> InputFile:
@@ -186,7 +258,7 @@ def _hub_file(source: Source, base: Path) -> InputFile:
     local = base / hub.name
     if local.exists():
         listing = list_files(source.model_copy(update={"hub": None, "path": str(local)}), base)
-        hashes = _hashes([path for _, path in listing], None, None)
+        hashes = _hashes([path for _, path in listing], None)
         content = digest(
             hub.config, hub.split, [(uri, sha) for (uri, _), (_, sha) in zip(listing, hashes, strict=True)]
         )
@@ -200,29 +272,28 @@ def _hub_file(source: Source, base: Path) -> InputFile:
     return InputFile(source.id, hub_uri(hub), hub.name, 0, digest(hub.model_dump()))
 
 
-def _hashes(
-    paths: list[Path], cache_path: Path | None, progress: Callable[[int], None] | None
-) -> list[tuple[int, str]]:
-    """(bytes, SHA-256) of each file, from the cache where size and modification time are as they were."""
+def _hashes(paths: list[Path], cache_path: Path | None) -> list[tuple[int, str]]:
+    """(bytes, SHA-256) of each file, from the cache where size and modification time are as they were.
+
+    A file that cannot be read is `UNREADABLE`: its reading will say why, and the run goes on.
+    """
     known: dict[tuple[str, int, int], str] = {}
     if cache_path and cache_path.exists():
         rows = read_columns(cache_path).to_pylist()
         known = {(r["path"], r["bytes"], r["mtime_ns"]): r["sha256"] for r in rows}
 
     def one(path: Path) -> tuple[tuple[str, int, int], str]:
+        name = os.fsencode(path).decode("utf-8", "backslashreplace")
         try:
             stat = path.stat()
-            key = (os.fsencode(path).decode("utf-8", "backslashreplace"), stat.st_size, stat.st_mtime_ns)
-            sha256 = known.get(key) or sha256_file(path)
-        except OSError as error:
-            raise SourceError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
-        if progress:
-            progress(stat.st_size)
-        return key, sha256
+            key = (name, stat.st_size, stat.st_mtime_ns)
+            return key, known.get(key) or sha256_file(path)
+        except OSError:
+            return (name, 0, 0), UNREADABLE
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         results = list(pool.map(one, paths))
-    fresh = {key: sha for key, sha in results if key not in known}
+    fresh = {key: sha for key, sha in results if key not in known and sha != UNREADABLE}
     if cache_path and fresh:
         rows = [{"path": p, "bytes": b, "mtime_ns": m, "sha256": s} for (p, b, m), s in {**known, **fresh}.items()]
         write_parquet(cache_path, _CACHE, [pa.Table.from_pylist(rows, _CACHE)])

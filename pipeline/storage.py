@@ -237,9 +237,12 @@ def read_columns(path: Path, columns: list[str] | None = None) -> pa.Table:
 def locked(path: Path, what: str) -> Iterator[None]:
     """Hold an exclusive lock; the kernel frees it when the process ends, however it ends.
 
-    Raises BusyError, naming who holds it, when another process does.
+    Raises BusyError, naming who holds it, when another process does; StoreError where no folder can be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path.parent}: cannot be made ({error.strerror}); choose another --workspace") from error
     with path.open("a+", encoding="utf-8") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -297,10 +300,23 @@ class Workspace:
         return [{**read_json(path), "folder": str(path.parent)} for path in paths]
 
     def sweep(self) -> None:
-        """Remove what killed processes left aside; call it while holding the lock."""
+        """Remove what processes of this machine that are no more left aside; others may be at work right now."""
         for folder in (self.private, self.root / "store"):
-            for path in sorted(folder.rglob(f".*{ASIDE}")):
+            for path in sorted(folder.rglob(f".*{ASIDE}"), reverse=True):
+                process = path.name.removesuffix(ASIDE).rpartition(".")[2]
+                if process.isdecimal() and _is_alive(int(process)):
+                    continue
                 if path.is_dir():
-                    shutil.rmtree(path)
+                    shutil.rmtree(path, ignore_errors=True)
                 else:
                     path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 # Terms that are no SPDX licence but state a legal ground for Chinese public text; each with what it means.
 LICENSE_TERMS = {
@@ -82,6 +82,13 @@ class Source(BaseModel):
     grade: Grade | None = None
     internal: bool = Field(False, description="publish no `uri` of this source")
 
+    @field_validator("id")
+    @classmethod
+    def _id_is_free(cls, id: str) -> str:
+        if id == "default":
+            raise ValueError("'default' names the subset of all sources; choose another id")
+        return id
+
     @model_validator(mode="after")
     def _one_place(self) -> "Source":
         if (self.path is None) == (self.hub is None):
@@ -108,7 +115,8 @@ class Limits(BaseModel):
 class InputFile:
     """One file of a source as the snapshot saw it.
 
-    `uri` is relative to the source's root; `path` is where it lies; `sha256` names the bytes.
+    `uri` is relative to the source's root; `path` is where it lies; `sha256` names the bytes, or is `UNREADABLE`.
+    `gone`: an earlier snapshot saw it, and now it is not there, or holds something else.
     """
 
     source: str
@@ -116,3 +124,7 @@ class InputFile:
     path: str
     bytes: int
     sha256: str
+    gone: bool = False
+
+
+UNREADABLE = "unreadable"

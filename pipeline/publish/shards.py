@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from pipeline.dedup.signature import signatures_schema
 from pipeline.engine import check_memory
-from pipeline.storage import ParquetSink, batches, open_parquet, read_json, sha256_file, write_json
+from pipeline.storage import ASIDE, ParquetSink, batches, open_parquet, read_json, sha256_file, write_json
 from schemas.decision import Decision
 from schemas.document import PUBLISHED
 from schemas.manifest import Shard
@@ -49,20 +49,6 @@ class ShardJob:
     memory: int
 
 
-@dataclass(frozen=True)
-class RemovalJob:
-    """A published shard to write again without some documents."""
-
-    shard: Shard
-    remove: frozenset[str]
-    metadata: dict[str, str]
-    permutations: int
-    row_group_bytes: int
-    dataset: Path
-    report: Path
-    memory: int
-
-
 def published_schema(columns: dict[str, pa.DataType]) -> pa.Schema:
     """Return the schema of a version: the fixed columns, then those the recipe adds."""
     return pa.schema([*PUBLISHED, *(pa.field(name, dtype) for name, dtype in columns.items())])
@@ -72,26 +58,7 @@ def write_shard(job: ShardJob) -> Shard:
     """Write one shard and its signatures into the store and return its record; a finished one is only looked up."""
     if (done := _noted(job.report, job.dataset)) is not None:
         return done
-    return _store(job, job.schema, _published_rows(job), job.source.id, job.split)
-
-
-def rewrite_shard(job: RemovalJob) -> Shard | None:
-    """Write a shard again without the removed documents; None when nothing is left of it."""
-    if (done := _noted(job.report, job.dataset)) is not None:
-        return done
-    remove = pa.array(sorted(job.remove), pa.string())
-    path = job.dataset / job.shard.path
-    with open_parquet(path) as file:
-        schema = file.schema_arrow.remove_metadata()
-
-    def rows() -> Iterator[tuple[pa.Table, pa.Table]]:
-        pairs = zip(batches(path), _aligned(path, job.dataset / SIGNATURES / path.name), strict=True)
-        for table, signatures in pairs:
-            stays = pc.invert(pc.is_in(table.column("id"), remove))
-            yield table.filter(stays), signatures.filter(stays)
-
-    shard = _store(job, schema, rows(), job.shard.source, job.shard.split)
-    return shard if shard.rows else None
+    return _store(job)
 
 
 def _noted(report: Path, dataset: Path) -> Shard | None:
@@ -100,14 +67,6 @@ def _noted(report: Path, dataset: Path) -> Shard | None:
     shard = Shard.model_validate(read_json(report))
     there = (dataset / shard.path).exists() and (dataset / SIGNATURES / Path(shard.path).name).exists()
     return shard if there else None
-
-
-def _aligned(path: Path, other: Path) -> Iterator[pa.Table]:
-    """Rows of another file cut as `batches(path)` cuts this one."""
-    table, start = open_parquet(other).read(), 0
-    for batch in batches(path):
-        yield table.slice(start, batch.num_rows)
-        start += batch.num_rows
 
 
 def _published_rows(job: ShardJob) -> Iterator[tuple[pa.Table, pa.Table]]:
@@ -149,25 +108,19 @@ def _columns(job: ShardJob, rows: pa.Table, measured: pa.Table, first: pa.Chunke
     return pa.table([values[name] for name in job.schema.names], schema=job.schema)
 
 
-def _store(
-    job: ShardJob | RemovalJob,
-    schema: pa.Schema,
-    rows: Iterator[tuple[pa.Table, pa.Table]],
-    source: str,
-    split: str,
-) -> Shard:
+def _store(job: ShardJob) -> Shard:
     """Write both files aside, hash them, rename them to the hash, note the result last."""
     facts = _Facts()
     name = hashlib.sha256(str(job.report).encode()).hexdigest()[:16]
-    aside = job.dataset / SHARDS / f".{name}.{os.getpid()}.parquet"
+    aside = job.dataset / SHARDS / f".{name}.{os.getpid()}{ASIDE}"
     aside_signatures = job.dataset / SIGNATURES / aside.name
     beside = pa.schema([pa.field("id", pa.string(), nullable=False), *signatures_schema(job.permutations)])
     try:
         with (
-            ParquetSink(aside, schema, row_group_bytes=job.row_group_bytes, metadata=job.metadata) as documents,
+            ParquetSink(aside, job.schema, row_group_bytes=job.row_group_bytes, metadata=job.metadata) as documents,
             ParquetSink(aside_signatures, beside, metadata=job.metadata) as signatures,
         ):
-            for table, signed in rows:
+            for table, signed in _published_rows(job):
                 documents.write(table)
                 signatures.write(signed)
                 facts.add(table)
@@ -186,8 +139,8 @@ def _store(
         sha256=sha256,
         signatures_sha256=sha256_file(job.dataset / SIGNATURES / final.name),
         rows_sha256=facts.rows.hexdigest(),
-        source=source,
-        split=split,
+        source=job.source.id,
+        split=job.split,
         characters=facts.characters,
         text_bytes=facts.text_bytes,
         languages=dict(sorted(facts.languages.items())),

@@ -6,24 +6,36 @@ moves last, so a reader never meets half a version.
 
 import hashlib
 import os
+import re
 import shutil
 from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import version as package_version
 from pathlib import Path
 from platform import python_version
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline.decide import Earlier, words16
+from pipeline.decide import Earlier
+from pipeline.keys import words16
 from pipeline.plan import Plan
 from pipeline.publish.shards import totals
 from pipeline.snapshot import Snapshot
 from pipeline.storage import ASIDE, json_bytes, read_columns, read_json, sync_folder, write_bytes
 from schemas.errors import StoreError
-from schemas.manifest import Counts, Manifest, Previous, Segment, Shard, Signatures, SourceRecord, StepRecord
+from schemas.manifest import (
+    FORMAT_VERSION,
+    Counts,
+    Manifest,
+    Previous,
+    Segment,
+    Shard,
+    Signatures,
+    SourceRecord,
+    StepRecord,
+)
 
 LATEST = "latest"
 
@@ -67,13 +79,33 @@ def open_version(dataset: Path, version: str | None = None) -> Version | None:
         manifest = Manifest.model_validate_json(data)
     except ValueError as error:
         raise StoreError(f"{path}: no manifest of a format this program knows ({error})") from error
+    if manifest.format_version != FORMAT_VERSION:
+        raise StoreError(
+            f"{path}: is of format {manifest.format_version}, this program knows {FORMAT_VERSION}; use a newer yuliao"
+        )
     return Version(folder, manifest, hashlib.sha256(data).hexdigest())
+
+
+def complete(dataset: Path) -> None:
+    """Move `latest` to a version whose publishing was cut off between its folder and the pointer.
+
+    Call it while holding the dataset's lock: it is the one version that follows the latest and is there whole.
+    """
+    latest = open_version(dataset)
+    following = latest.sha256 if latest else None
+    for name in versions(dataset):
+        version = open_version(dataset, name)
+        previous = version.manifest.previous if version else None
+        if version and (previous.sha256 if previous else None) == following and (latest is None or version != latest):
+            write_bytes(dataset / LATEST, f"{name}\n".encode())
+            return
 
 
 def versions(dataset: Path) -> list[str]:
     """Return the published versions of a dataset, oldest first."""
-    folders = (dataset / "versions").glob("v*")
-    return sorted((folder.name[1:] for folder in folders), key=lambda v: [int(part) for part in v.split(".")])
+    names = [folder.name[1:] for folder in (dataset / "versions").glob("v*")]
+    found = [name for name in names if re.fullmatch(r"\d+\.\d+\.\d+", name)]
+    return sorted(found, key=lambda version: [int(part) for part in version.split(".")])
 
 
 def datasets_in(store: Path) -> list[str]:
@@ -81,43 +113,46 @@ def datasets_in(store: Path) -> list[str]:
     return sorted(str(pointer.parent.relative_to(store)) for pointer in store.rglob(LATEST) if pointer.is_file())
 
 
-def load_earlier(version: Version, gone: set[str]) -> Earlier:
-    """Read from a version what decisions need; `gone` are ids whose file has gone and that are to leave."""
-    ids, content, first, shard_of = [], [], [], []
-    for number, shard in enumerate(version.shards):
+def load_earlier(version: Version) -> Earlier:
+    """Read from a version what decisions need: id, content and split of every document, and since when it is there."""
+    nothing = Earlier.nothing()
+    ids, content, split, first = [nothing.ids], [nothing.content], [nothing.split], []
+    for shard in version.shards:
         table = read_columns(version.dataset / shard.path, ["id", "content_hash", "first_version"])
         ids.append(words16(table.column("id")))
         content.append(words16(table.column("content_hash")))
         first += table.column("first_version").to_pylist()
-        shard_of.append(np.full(table.num_rows, number, np.int64))
-    nothing = Earlier.nothing()
-    words = np.concatenate([nothing.ids, *ids])
-    leaving = words16(pa.chunked_array([sorted(gone)], pa.string())) if gone else nothing.ids
-    return Earlier(
-        words,
-        np.concatenate([nothing.content, *content]),
-        first,
-        np.concatenate([nothing.shard, *shard_of]),
-        _rows_in(words, leaving),
-    )
+        split.append(np.full(table.num_rows, shard.split, object))
+    return Earlier(np.concatenate(ids), np.concatenate(content), first, np.concatenate(split))
 
 
-def _rows_in(words: Any, wanted: Any) -> Any:
-    pair = np.dtype([("a", np.uint64), ("b", np.uint64)])
-    return np.isin(np.ascontiguousarray(words).view(pair).ravel(), np.ascontiguousarray(wanted).view(pair).ravel())
+Change = Literal["major", "minor", "patch"]
 
 
-def next_version(previous: Manifest | None, added: int, removed: int, changed: int) -> str:
-    """Return the semantic version that a change asks for (Croissant 1.1).
+def next_version(version: str, change: Change) -> str:
+    """Return the semantic version after a change (Croissant 1.1).
 
-    Major when documents left or changed, minor when documents were only added, patch when the data are the same.
+    Major: documents left, changed or moved to another split, or columns did. Minor: only additions. Patch: the data are
+    the same.
     """
-    if previous is None:
-        return "1.0.0"
-    major, minor, patch = (int(part) for part in previous.version.split("."))
-    if removed or changed:
+    major, minor, patch = (int(part) for part in version.split("."))
+    if change == "major":
         return f"{major + 1}.0.0"
-    return f"{major}.{minor + 1}.0" if added else f"{major}.{minor}.{patch + 1}"
+    return f"{major}.{minor + 1}.0" if change == "minor" else f"{major}.{minor}.{patch + 1}"
+
+
+def change_of(previous: Manifest, plan: Plan, schema: pa.Schema) -> Change:
+    """Return what kind of change the recipe alone makes: to columns, and to what every row of a source says."""
+    old = {column["name"]: column["type"] for column in previous.columns}
+    new = {field.name: str(field.type) for field in schema}
+    facts = ("license", "grade", "generated", "internal")
+    before = {source["id"]: [source.get(name) for name in facts] for source in previous.recipe["sources"]}
+    after = {source.id: [getattr(source, name) for name in facts] for source in plan.recipe.sources}
+    if any(new.get(name) != kind for name, kind in old.items()):
+        return "major"
+    if any(after[id] != values for id, values in before.items() if id in after):
+        return "major"
+    return "minor" if len(new) > len(old) else "patch"
 
 
 @dataclass(frozen=True)
@@ -129,10 +164,10 @@ class RunFacts:
     read: Counter[str]
     removed: dict[str, Counter[str]]
     outcomes: dict[str, Counter[str]]
+    kept: int
     added: int
-    left: int
+    removed_earlier: int
     changed: int
-    unchanged: int
 
 
 def make_manifest(
@@ -140,7 +175,6 @@ def make_manifest(
 ) -> Manifest:
     """Return the manifest of a version."""
     shards = [shard for segment in segments for shard in segment.shards]
-    kept = facts.added + facts.changed + facts.unchanged
     resources = {r.name: r for step in plan.steps for r in step.resources()}
     rows = facts.read.total()
     return Manifest(
@@ -164,7 +198,7 @@ def make_manifest(
                 )
                 for s in plan.steps
             ),
-            StepRecord(kind="select", revision=1, params={}, rows_in=rows, rows_out=kept),
+            StepRecord(kind="select", revision=1, params={}, rows_in=rows, rows_out=facts.kept),
         ],
         resources=[resources[name] for name in sorted(resources)],
         counts=Counts(
@@ -172,7 +206,7 @@ def make_manifest(
             shards=len(shards),
             read=rows,
             added=facts.added,
-            removed=facts.left,
+            removed=facts.removed_earlier,
             changed=facts.changed,
         ),
         segments=segments,
@@ -207,8 +241,8 @@ def _source_record(plan: Plan, facts: RunFacts, id: str, shards: list[Shard]) ->
         owner=source.owner,
         rank=source.rank,
         snapshot=listing.sha256,
-        files=len(listing.files),
-        bytes=sum(file.bytes for file in listing.files),
+        files=len(listing.present),
+        bytes=sum(file.bytes for file in listing.present),
         read=facts.read[id],
         published=sum(shard.rows for shard in shards if shard.source == id),
         removed=dict(sorted(facts.removed.get(id, Counter()).items())),

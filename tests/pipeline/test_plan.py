@@ -71,7 +71,8 @@ def test_a_wrong_recipe_is_refused_with_line_and_remedy(change: tuple[str, str],
         ("- a list", "a recipe is a mapping"),
         ("", "a recipe is a mapping"),
         ("a: [1", "not valid YAML"),
-        (BASE + "  license: MIT\nsteps: 3\n", "steps"),
+        (BASE + "steps: 3\n", "steps"),
+        (BASE + "  license: MIT\n", "line 8: 'license' is given twice; keep one"),
     ],
 )
 def test_what_is_no_recipe_is_said_to_be_none(text: str, message: str) -> None:
@@ -85,13 +86,15 @@ def test_what_is_no_recipe_is_said_to_be_none(text: str, message: str) -> None:
     [
         ("steps: [{kind: charakters}]", "unknown step 'charakters'. Did you mean 'characters'?"),
         ("steps: [{preset: zh-wb}]", "unknown preset 'zh-wb'. Did you mean 'zh-web'?"),
-        ("steps: [{preset: zh-web, n: 3}]", "a preset takes no parameters"),
+        ("steps: [{preset: zh-web, n: 3}]", "a preset is one name and takes no parameters"),
         ("steps: [{knd: characters}]", "a step needs `kind: NAME` or `preset: NAME`"),
         ("steps: [{kind: characters, colour: red}]", "step 'characters': unknown parameter 'colour'"),
         ("steps: [{kind: characters}, {kind: characters}]", "adds the column 'char_count', which is there already"),
         ("steps: [{kind: json}]", "a reader is chosen by a source's `reader`"),
+        ("steps: [{preset: 5}]", "a preset is one name"),
+        ("dedup: {keep: [lang]}", "dedup.keep: unknown number column 'lang'"),
         ("select: [{column: hanshare, min: 1}]", "unknown column 'hanshare'. Did you mean 'han_share'?"),
-        ("dedup: {keep: [quality_score]}", "dedup.keep: unknown column 'quality_score'"),
+        ("dedup: {keep: [quality_score]}", "dedup.keep: unknown number column 'quality_score'"),
     ],
 )
 def test_a_plan_that_cannot_run_is_refused_before_any_data(steps: str, message: str) -> None:

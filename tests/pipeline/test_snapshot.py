@@ -5,7 +5,7 @@ import pytest
 from pipeline.snapshot import Snapshot, list_files, take
 from pipeline.storage import Workspace
 from schemas.errors import SourceError
-from schemas.source import Hub, Source
+from schemas.source import UNREADABLE, Hub, Source
 
 
 def source(path: str | list[str], id: str = "s") -> Source:
@@ -31,7 +31,11 @@ def uris(path: str | list[str], base: Path) -> list[str]:
         pytest.param("raw/*.txt", ["a.txt"], id="glob"),
         pytest.param("raw/**/*.txt", ["a.txt", "子/c.txt"], id="glob-through-folders"),
         pytest.param("raw/**/*.{txt,md}", ["a.txt", "b.md", "子/c.txt"], id="braces"),
-        pytest.param(["raw/子", "raw/a.txt"], ["a.txt", "子/c.txt"], id="several-paths-share-a-root"),
+        pytest.param(["raw/子", "raw/a.txt"], ["raw/a.txt", "raw/子/c.txt"], id="a-list-is-relative-to-the-recipe"),
+        pytest.param("raw/**", [".DS_Store", "a.txt", "b.md", "子/c.txt"], id="everything-below"),
+        pytest.param("raw/[ab].*", ["a.txt", "b.md"], id="a-set"),
+        pytest.param("raw/[!a].??", ["b.md"], id="not-in-a-set"),
+        pytest.param("raw/*/*.txt", ["子/c.txt"], id="one-folder-deep"),
     ],
 )
 def test_uris_are_relative_to_what_stands_before_the_wildcard(tmp_path: Path, path: str, expected: list[str]) -> None:
@@ -41,7 +45,7 @@ def test_uris_are_relative_to_what_stands_before_the_wildcard(tmp_path: Path, pa
 
 def test_a_file_matched_twice_counts_once(tmp_path: Path) -> None:
     fill(tmp_path, "raw/a.txt")
-    assert uris(["raw", "raw/*.txt"], tmp_path) == ["a.txt"]
+    assert uris(["raw", "raw/*.txt"], tmp_path) == ["raw/a.txt"]
 
 
 @pytest.mark.parametrize("path", ["nowhere", "raw/*.nothing", "empty"])
@@ -84,12 +88,40 @@ def test_new_and_changed_files_make_the_next_batch(tmp_path: Path) -> None:
     fill(tmp_path, "raw/0.txt")
     (tmp_path / "raw/b.txt").write_text("changed", encoding="utf-8")
     second = take([source("raw")], tmp_path, None).following(first)
-    assert [(f.uri, b) for f, b in zip(second.files, second.batches, strict=True)] == [
-        ("0.txt", 2),
-        ("a.txt", 1),
-        ("b.txt", 2),
-    ]
+    rows = [(f.uri, b, f.gone) for f, b in zip(second.files, second.batches, strict=True)]
+    assert rows == [("0.txt", 2, False), ("a.txt", 1, False), ("b.txt", 1, True), ("b.txt", 2, False)]
     assert [f.uri for f in second.batch(2)] == ["0.txt", "b.txt"]
+
+
+def test_a_file_that_comes_back_keeps_its_batch(tmp_path: Path) -> None:
+    fill(tmp_path, "raw/a.txt", "raw/b.txt")
+    first = take([source("raw")], tmp_path, None)
+    (tmp_path / "raw/b.txt").unlink()
+    second = take([source("raw")], tmp_path, None).following(first)
+    assert [f.uri for f in second.present] == ["a.txt"]
+    assert second.sha256 != first.sha256
+    fill(tmp_path, "raw/b.txt")
+    assert take([source("raw")], tmp_path, None).following(second).sha256 == first.sha256
+
+
+def test_links_are_followed_once_and_loops_end(tmp_path: Path) -> None:
+    fill(tmp_path, "raw/a.txt", "elsewhere/b.txt")
+    (tmp_path / "raw/loop").symlink_to(tmp_path / "raw")
+    (tmp_path / "raw/more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "raw/dangling.txt").symlink_to(tmp_path / "nowhere")
+    assert uris("raw", tmp_path) == uris("raw/**", tmp_path) == ["a.txt", "dangling.txt", "more/b.txt"]
+    snapshot = take([source("raw")], tmp_path, None)
+    assert [file.sha256 == UNREADABLE for file in snapshot.files] == [False, True, False]
+
+
+def test_the_workspace_is_no_input_of_its_own(tmp_path: Path) -> None:
+    fill(tmp_path, "a.txt", "workspace/cache/x", "store/my/data/latest")
+    assert [file.uri for file in take([source(".")], tmp_path, Workspace(tmp_path)).files] == ["a.txt"]
+
+
+def test_a_source_may_become_empty(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    assert take([source("raw")], tmp_path, None, emptied={"s"}).files == []
 
 
 def test_a_saved_snapshot_comes_back_or_not_at_all(tmp_path: Path) -> None:
