@@ -10,7 +10,7 @@ from typing import Any
 from schemas.errors import CorpusError
 
 _LANGUAGES = ("en", "zh")
-_STOPPED = {
+STOPPED = {
     "en": "stopped; what was finished stays, run the same command again to continue",
     "zh": "已停止；已完成的部分保留，再次运行同一命令即可继续",
 }
@@ -322,7 +322,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"yuliao {args.verb}: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_status
     except KeyboardInterrupt:
-        print(f"yuliao {args.verb}: {_STOPPED[lang]}", file=sys.stderr)  # noqa: T201
+        print(f"yuliao {args.verb}: {STOPPED[lang]}", file=sys.stderr)  # noqa: T201
         return 1
 
 

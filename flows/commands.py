@@ -4,18 +4,16 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from flows import server
 from pipeline.storage import Workspace
 from schemas.errors import CorpusError, RecipeError, StoreError
-
-_LOCAL_SERVER = "http://127.0.0.1:4200/api"
 
 
 def out(text: str = "") -> None:
@@ -134,11 +132,12 @@ def run_command(args: Any) -> int:
         value = {"dataset": curation.plan.recipe.dataset, "version": version, "nothing_to_do": True}
         done = f"{value['dataset']}@{version}" if not curation.sampled else str(curation.folder / "report.html")
         return _show(args, value, [_say(args, f"nothing to do: {done} is up to date", f"无事可做：{done} 已是最新")])
-    prepare_prefect()
+    _end_at_once(args.lang)
+    server.prepare()
     from flows.curate import curate
     from flows.progress import showing
 
-    with showing(not args.json):
+    with showing(not args.json), server.api():
         summary = curate(
             recipe=str(Path(args.recipe).resolve()),
             workspace=str(root.resolve()) if root else None,
@@ -168,22 +167,21 @@ def _run_lines(args: Any, summary: dict[str, Any]) -> list[str]:
     return lines
 
 
-def prepare_prefect() -> None:
-    """Set Prefect up before it is imported: no telemetry, patience at the first start, a local server if one runs."""
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("DO_NOT_TRACK", "1")
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
-    if not os.environ.get("PREFECT_API_URL") and _answers(_LOCAL_SERVER):
-        os.environ["PREFECT_API_URL"] = _LOCAL_SERVER
+def _end_at_once(lang: str) -> None:
+    """Let Ctrl-C end the whole command: files appear whole or not at all, and workers end with their parent.
 
+    An exception would have to pass Prefect's engine and client, which may swallow it or wait for a server that the
+    same Ctrl-C ended.
+    """
+    from flows.cli import STOPPED
+    from flows.progress import progress
 
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/health", timeout=0.5) as answer:
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError, ValueError):
-        return False
+    def end(_signal: int, _frame: object) -> None:
+        progress().stop()
+        print(f"yuliao run: {STOPPED[lang]}", file=sys.stderr, flush=True)  # noqa: T201
+        os._exit(1)
+
+    signal.signal(signal.SIGINT, end)
 
 
 def deploy_command(args: Any) -> int:
@@ -192,8 +190,8 @@ def deploy_command(args: Any) -> int:
 
     recipe = Path(args.recipe).resolve()
     plan = Plan.of(load_recipe(recipe), recipe.parent)
-    prepare_prefect()
-    if not os.environ.get("PREFECT_API_URL"):
+    server.prepare()
+    if not server.configured():
         raise CorpusError(
             "a deployment needs a running Prefect server: start one with `prefect server start`, "
             "or set PREFECT_API_URL to yours"

@@ -205,7 +205,7 @@ def _all(
 
         for job in jobs:
             ahead.acquire()
-            if bar.stopped or failed.is_set():
+            if failed.is_set():
                 break
             futures.append(work.submit(partial(call, job), label(job)))
             futures[-1].add_done_callback(done)
