@@ -1,14 +1,18 @@
 """The bytes of an input file, unpacked where it is compressed, without holding a large one in memory.
 
 A plain file is mapped. A compressed one is unpacked as a stream: into memory up to 64 MiB, beyond that into a
-temporary file that is mapped. What a damaged stream gave before its damage is kept, together with the error.
+temporary file that is mapped (in the folder that TMPDIR names). What a damaged stream gave before its damage is kept,
+together with the error. Only what a decompressor refuses is damage: faults of disks go up as they are, or as the
+StoreError of a full temporary folder, so that they are never noted as the state of a file.
 """
 
 import bz2
+import errno
 import lzma
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from mmap import ACCESS_READ, MADV_DONTNEED, mmap
 from pathlib import Path
@@ -16,6 +20,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 from pipeline.readers.encoding import Data
+from schemas.errors import SourceError, StoreError
 from schemas.source import InputFile, Limits
 
 IN_MEMORY = 64 << 20
@@ -44,7 +49,8 @@ class Content:
 def opened(file: InputFile, limits: Limits) -> Iterator[Content]:
     """Give the content of a file, unpacked when its first bytes say that it is compressed.
 
-    Raises Unreadable when a limit on the unpacked size is passed or the file cannot be opened.
+    Raises Unreadable when a limit on the unpacked size is passed, OSError when the file cannot be opened or read,
+    StoreError when the temporary folder is full, SourceError when it cannot be used at all.
     """
     with _stream(file.path) as stream:
         head = stream.read(8)
@@ -54,7 +60,7 @@ def opened(file: InputFile, limits: Limits) -> Iterator[Content]:
             with _mapped(stream) as data:
                 yield Content(data)
             return
-        with SpooledTemporaryFile(IN_MEMORY) as spool:
+        with _Spool(file.path) as spool:
             damage = _unpack(stream, packing, spool, limits)
             with _mapped(spool) as data:
                 yield Content(data, packing, damage)
@@ -79,11 +85,47 @@ def _stream(path: str) -> Iterator[IO[bytes]]:
         return
     import fsspec
 
-    with fsspec.open(path, "rb") as remote, SpooledTemporaryFile(IN_MEMORY) as copy:
+    with fsspec.open(path, "rb") as remote, _Spool(path) as copy:
         while block := remote.read(BLOCK):
             copy.write(block)
         copy.seek(0)
         yield copy
+
+
+class _Spool(SpooledTemporaryFile[bytes]):
+    """Bytes in memory, beyond IN_MEMORY in a temporary file, whose own faults are never taken for the input's."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(IN_MEMORY)
+        self._path = path
+
+    def write(self, data: Any) -> int:
+        with self._own_faults():
+            return super().write(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        with self._own_faults():  # what is still in a buffer is written now
+            return super().seek(offset, whence)
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):  # a full disk was told of when it was met; closing tries to write once more
+            self.close()
+
+    @contextmanager
+    def _own_faults(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            folder = tempfile.tempdir or "the temporary folder"
+            where = f"'{self._path}' is unpacked in the temporary folder"
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StoreError(
+                    f"{folder}: the disk is full; {where}: free some space there, or set TMPDIR to a folder with room, "
+                    "and run again"
+                ) from error
+            raise SourceError(
+                f"{folder}: cannot be written ({error}); {where}: set TMPDIR to another one, and run again"
+            ) from error
 
 
 @contextmanager
@@ -144,38 +186,51 @@ PACKINGS: dict[str, tuple[bytes, Callable[[], Any]]] = {
 
 def _unpack(stream: IO[bytes], packing: str, out: IO[bytes], limits: Limits) -> str | None:
     """Write the unpacked bytes of all members; return what is wrong with the stream, or None."""
-    import zstandard
-
     most = min(limits.unpacked_bytes, max(IN_MEMORY, limits.ratio * stream.seek(0, 2)))
     stream.seek(0)
+    size = 0
     try:
         for block in _members(stream, packing):
-            out.write(block)
-            if out.tell() > most:
+            size += len(block)
+            if size > most:
                 raise Unreadable(
                     f"unpacks to more than {most:,} bytes (limits: unpacked_bytes {limits.unpacked_bytes:,}, ratio "
                     f"{limits.ratio}); unpack it by hand or raise the limit"
                 )
-    except (zlib.error, zstandard.ZstdError, lzma.LZMAError, OSError, EOFError) as error:
-        return f"the {packing} stream is damaged after {out.tell():,} unpacked bytes ({error}); fetch the file again"
+            out.write(block)
+    except _Damaged as damage:
+        return f"the {packing} stream is damaged after {size:,} unpacked bytes ({damage}); fetch the file again"
     return None
 
 
+class _Damaged(Exception):
+    """The decompressor refuses the stream, or it ends too early."""
+
+
+def _decompressed(member: Any, packed: bytes) -> bytes:
+    import zstandard
+
+    try:
+        return bytes(member.decompress(packed))
+    except (zlib.error, zstandard.ZstdError, lzma.LZMAError, OSError, EOFError) as error:  # OSError: from bz2
+        raise _Damaged(str(error)) from None
+
+
 def _members(stream: IO[bytes], packing: str) -> Iterator[bytes]:
-    """Yield the unpacked bytes of all members. Raises the codec's error, or EOFError when the stream is cut."""
+    """Yield the unpacked bytes of all members. Raises _Damaged, or the OSError of reading."""
     magic, new = PACKINGS[packing]
     rest = stream.read(PIECE)
     while rest:
         rest += stream.read(len(magic)) if len(rest) < len(magic) else b""
         if not rest.startswith(magic):
             if rest.strip(b"\0"):
-                raise EOFError("bytes that are no member follow the last one")
+                raise _Damaged("bytes that are no member follow the last one")
             rest = stream.read(PIECE)  # padding
             continue
         member = new()
         while not member.eof:
             if not rest:
-                raise EOFError("it is cut off")
-            yield member.decompress(rest)
+                raise _Damaged("it is cut off")
+            yield _decompressed(member, rest)
             rest = b"" if member.eof else stream.read(PIECE)
         rest = member.unused_data or stream.read(PIECE)

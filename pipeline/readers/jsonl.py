@@ -18,7 +18,7 @@ from pipeline.readers.content import Content, Unreadable
 from pipeline.readers.encoding import Encoding, blocks
 from pipeline.readers.fields import Columns, choose, missing
 from pipeline.readers.lines import TooLong, byte_lines, text_lines
-from pipeline.readers.reader import Bad, Intake, Reader, Record, decided, excerpt, record_of
+from pipeline.readers.reader import Bad, Intake, Reader, Record, decided, excerpt, record_of, within
 
 BETWEEN = re.compile(r"[\s,\ufeff]*")
 LENIENT = json.JSONDecoder(strict=False)
@@ -141,9 +141,9 @@ def _of_values(texts: Iterator[str], intake: Intake) -> Iterator[Record | Bad]:
         inner = _framed(value, rows) if number == 0 else None
         for item in [value] if inner is None else inner:
             if isinstance(item, ValueError):
-                yield Bad(number, f"no valid JSON ({item}); what follows in the file is not read", str(item.__cause__))
+                yield Bad(number, f"{item}; what follows in the file is not read", str(item.__cause__))
             else:
-                yield rows.record(number, item)
+                yield within(rows.record(number, item), intake.limits)
             number += 1
 
 
@@ -167,7 +167,7 @@ def _values(texts: Iterator[str], limit: int) -> Iterator[Any]:
             buffer, at = next(texts, ""), 0
             if not buffer:
                 if in_array:
-                    yield _broken("the array is not closed", "")
+                    yield _broken("no valid JSON (the array is not closed)", "")
                 return
             continue
         if in_array and buffer[at] == "]":
@@ -177,13 +177,21 @@ def _values(texts: Iterator[str], limit: int) -> Iterator[Any]:
         try:
             value, at = LENIENT.raw_decode(buffer, at)
         except (ValueError, RecursionError) as error:
-            more = _more(texts, len(buffer) - at) if len(buffer) - at <= limit else ""
+            over = len(buffer) - at > limit
+            more = "" if over else _more(texts, len(buffer) - at)
             if not more:
-                yield _broken(str(error), buffer[at : at + 200])
+                too_long = over and _wants_more(error, len(buffer))
+                reason = f"a record over limits.record_bytes {limit:,}" if too_long else f"no valid JSON ({error})"
+                yield _broken(reason, buffer[at : at + 200])
                 return
             buffer, at = buffer[at:] + more, 0
         else:
             yield value
+
+
+def _wants_more(error: Exception, end: int) -> bool:
+    """Say whether a value breaks off only where the text ends: in a string, or with a few characters of a token."""
+    return isinstance(error, json.JSONDecodeError) and (error.msg.startswith("Unterminated") or error.pos > end - 8)
 
 
 def _after(buffer: str, at: int) -> int:

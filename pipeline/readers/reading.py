@@ -1,13 +1,15 @@
 """Reading any input file, or a dataset of a hub, into document batches with an account of what became of it.
 
 `read_file` never raises for bad input: a file that cannot be read has the outcome `failed` with a reason that names
-what was found and the remedy; bad records are listed in the quarantine. Batches hold about 1 MB of text, whatever the
-number of rows.
+what was found and the remedy; bad records are listed in the quarantine. A fault of the machine (a full disk, a broken
+mount, a network that is gone) says nothing about the file, so it is raised and no outcome is noted. Batches hold about
+1 MB of text, whatever the number of rows.
 
 Trade-off: where the recipe names an id field, the keys of one file are held in memory (about 60 bytes a record) to
 find repeated ones.
 """
 
+import errno
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
@@ -24,11 +26,16 @@ from pipeline.readers.reader import Bad, Intake, Reader, Record, excerpt
 from pipeline.step import of_role
 from schemas.decision import Outcome
 from schemas.document import DOCUMENT, document_id
-from schemas.errors import unknown_name
+from schemas.errors import SourceError, unknown_name
 from schemas.source import InputFile, Limits, Source
 
 BATCH_BYTES = 1 << 20
+SHA256 = 64  # hex digits; where a file could not be hashed, something else stands in their place
 JUNK = "no document: operating-system file"
+# What the system says of one path alone; anything else it says of the machine.
+OF_THE_FILE = frozenset(
+    (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+)
 
 Produce = Callable[[Intake], Iterator[Record | Bad]]
 
@@ -71,7 +78,7 @@ class Reading:
         except Unreadable as error:
             failure = str(error)
         except OSError as error:
-            failure = f"cannot be opened or read ({error}); check that it is there and readable"
+            failure = _not_opened(error, self._file)
         if rows:
             yield self._batch(rows)
         self._close(failure, skipped)
@@ -115,7 +122,9 @@ class Reading:
         reasons = [skipped or failure or "", *self._intake.losses]
         if bad:
             first = self.quarantine[0]
-            reasons.append(f"{bad} bad records, the first is record {first['record']}: {first['reason']}")
+            reasons.append(
+                f"{bad} bad record{'s' * (bad > 1)}, the first is record {first['record']}: {first['reason']}"
+            )
         lost = bool(failure or bad or self._intake.losses)
         if skipped:
             outcome = Outcome.SKIPPED
@@ -136,7 +145,7 @@ class Reading:
             "records": self._records,
             "bad_records": bad,
             "bytes": file.bytes,
-            "sha256": file.sha256 or None,
+            "sha256": file.sha256 if len(file.sha256) == SHA256 else None,
             "reason": _encodable("; ".join(reason for reason in reasons if reason)),
         }
 
@@ -145,7 +154,8 @@ def read_file(file: InputFile, source: Source, limits: Limits, *, raw_ids: bool 
     """Return the reading of one file, in whatever format and encoding it is.
 
     `raw_ids`: the value of the id field is the id as it stands; otherwise it, or `uri#record`, is the key that
-    `document_id` hashes. Never raises for bad input.
+    `document_id` hashes. Never raises for bad input. Iterating raises StoreError when the temporary folder is full, and
+    SourceError when a disk or the network fails.
     """
 
     def produce(intake: Intake) -> Iterator[Record | Bad]:
@@ -159,19 +169,32 @@ def read_file(file: InputFile, source: Source, limits: Limits, *, raw_ids: bool 
     return Reading(file, source, limits, produce, raw_ids=raw_ids)
 
 
-def read_hub(source: Source, limits: Limits, *, raw_ids: bool = False) -> Reading:
+def read_hub(source: Source, limits: Limits, *, raw_ids: bool = False, file: InputFile | None = None) -> Reading:
     """Return the reading of a Hugging Face dataset: a local folder or a name on a hub, streamed.
 
     The uri is `hub/NAME/CONFIG/SPLIT` (of a local folder its last name), without the revision, so that ids stay.
+    `file`: what the snapshot holds of the dataset, for the bytes and hash of the outcome. Iterating raises SourceError
+    when the dataset cannot be loaded: a wrong name, config or split, or no network.
     """
     from pipeline.readers.hub import hub_records, hub_uri
 
     assert source.hub is not None, f"the source '{source.id}' names no hub dataset"
-    file = InputFile(source.id, hub_uri(source.hub), source.hub.name, 0, "")
+    file = file or InputFile(source.id, hub_uri(source.hub), source.hub.name, 0, "")
     hub = source.hub
     reading = Reading(file, source, limits, lambda intake: hub_records(hub, intake), raw_ids=raw_ids)
     reading._intake.format = "hub"
     return reading
+
+
+def _not_opened(error: OSError, file: InputFile) -> str:
+    """Return the reason of a file that cannot be opened. Raises SourceError for a fault of the machine."""
+    of_the_file = error.errno in OF_THE_FILE or isinstance(error, (FileNotFoundError, PermissionError))
+    # Without a number it is what a library says of the bytes, or of the network where there is one.
+    if of_the_file or (error.errno is None and "://" not in file.path):
+        return f"cannot be opened or read ({error}); check that it is there and readable"
+    raise SourceError(
+        f"{file.path}: reading broke off ({error}); nothing is noted of it, run again when its disk or network works"
+    ) from error
 
 
 def _utf8_size(text: str) -> int:

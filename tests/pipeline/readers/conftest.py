@@ -1,5 +1,7 @@
 """`read(name, content)`: what becomes of one file, as `read_file` tells it."""
 
+import errno
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,6 +63,36 @@ def read(tmp_path: Path) -> Callable[..., Read]:
         return read_bytes(tmp_path, name, content, **options)
 
     return run
+
+
+class _Full(io.RawIOBase):
+    """A file on a full disk: empty, and buffers of it fail as they are written."""
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return 0
+
+    def readinto(self, buffer: Any) -> int:
+        return 0
+
+    def write(self, data: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let content leave memory at once, for a temporary folder that is full."""
+    monkeypatch.setattr("pipeline.readers.content.IN_MEMORY", 1000)
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: io.BufferedRandom(_Full()))
+    monkeypatch.setattr("tempfile.tempdir", "/small/tmp")
 
 
 @pytest.fixture

@@ -1,6 +1,10 @@
 import bz2
+import errno
 import gzip
+import io
 import lzma
+import random
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -8,7 +12,9 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.readers import content as module
 from pipeline.readers.content import PACKINGS, Unreadable, opened
+from schemas.errors import SourceError, StoreError
 from schemas.source import InputFile, Limits
 
 PACK = {"gz": gzip.compress, "zst": zstandard.ZstdCompressor().compress, "bz2": bz2.compress, "xz": lzma.compress}
@@ -95,8 +101,6 @@ def test_an_address_is_read_through_fsspec(tmp_path):
 
 
 def test_a_mapped_file_lets_go_of_what_it_has_shown(tmp_path: Path) -> None:
-    from pipeline.readers import content as module
-
     path = tmp_path / "large.txt"
     path.write_bytes((b"x" * (1 << 20) + b"\n") * 8)
     with path.open("rb") as stream, module._mapped(stream) as data:
@@ -112,3 +116,60 @@ def test_a_mapped_file_lets_go_of_what_it_has_shown(tmp_path: Path) -> None:
             assert data[3:6] == b"xxx"
         finally:
             module.WINDOW = module_window
+
+
+@pytest.fixture
+def spilling(monkeypatch):
+    """Let unpacked content leave memory at once."""
+    monkeypatch.setattr(module, "IN_MEMORY", 1000)
+
+
+@pytest.mark.parametrize("packing", PACK)
+@pytest.mark.parametrize("size", [2000, len(NOISE)])
+def test_a_full_temporary_folder_is_no_damage_of_the_file(tmp_path, full_disk, packing, size):
+    with pytest.raises(StoreError, match=r"^/small/tmp: the disk is full; '.*/book\.gz'.* set TMPDIR .* run again$"):
+        contents(tmp_path / "book.gz", PACK[packing](NOISE[:size]))
+
+
+def test_a_full_temporary_folder_is_met_by_what_is_fetched_too(tmp_path, full_disk):
+    (tmp_path / "a.txt").write_bytes(NOISE)
+    with (
+        pytest.raises(StoreError, match="set TMPDIR"),
+        opened(InputFile("s", "a.txt", f"file://{tmp_path}/a.txt", 8, ""), Limits()),
+    ):
+        pass
+
+
+def test_a_temporary_folder_that_cannot_be_used_is_no_damage_of_the_file(tmp_path, monkeypatch, spilling):
+    def refuse(**_):
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    with pytest.raises(SourceError, match="cannot be written .*No such file.* set TMPDIR"):
+        contents(tmp_path / "book.gz", gzip.compress(NOISE))
+
+
+def test_content_is_unpacked_where_tmpdir_says(tmp_path, monkeypatch, spilling):
+    made = []
+    real = module.tempfile.TemporaryFile
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **options: made.append(options["dir"]) or real(**options))
+    assert contents(tmp_path / "book.gz", gzip.compress(NOISE))[0] == NOISE
+    assert made == [None]
+    assert module.tempfile.gettempdir() == str(tmp_path)
+
+
+@pytest.mark.parametrize("packing", PACK)
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE])
+def test_a_fault_of_the_input_disk_is_no_damage_of_the_file(tmp_path, monkeypatch, packing, code):
+    class Failing(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell() > 3000:
+                raise OSError(code, "the disk fails")
+            return super().read(size)
+
+    packed = PACK[packing](random.Random(0).randbytes(20000))
+    monkeypatch.setattr(module, "_stream", lambda _: nullcontext(Failing(packed)))
+    with pytest.raises(OSError, match="the disk fails"):
+        contents(tmp_path / "a", packed)

@@ -109,6 +109,23 @@ def test_a_value_over_the_limit_ends_the_array(read):
     found = read("a.json", content.encode(), limits=Limits(record_bytes=1_000_000))
     assert found.texts == ["短"]
     assert found.outcome["outcome"] == "partial"
+    assert "a record over limits.record_bytes 1,000,000; what follows" in found.outcome["reason"]
+
+
+@pytest.mark.parametrize("frame", ["%s", "[%s]", '{"rows": [%s]}'])
+@pytest.mark.parametrize("size", [20_000, 3_000_000])
+def test_a_json_file_of_one_line_over_the_limit_is_told_the_limit(read, frame, size):
+    content = frame % json.dumps({"text": "长" * size}, ensure_ascii=False)
+    found = read("a.json", content.encode(), limits=Limits(record_bytes=10_000))
+    assert found.outcome["outcome"] == "failed"
+    assert "limits.record_bytes 10,000" in found.outcome["reason"]
+    assert "Unterminated" not in found.outcome["reason"]
+
+
+def test_a_broken_value_before_much_else_is_not_called_too_long(read):
+    content = '[{"text": nothing}, ' + json.dumps({"text": "长" * 3_000_000}) + "]"
+    found = read("a.json", content.encode(), limits=Limits(record_bytes=10_000))
+    assert "no valid JSON (Expecting value" in found.outcome["reason"]
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(["text", "id", "标题"]), st.text(max_size=9)), max_size=8))

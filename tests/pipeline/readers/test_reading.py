@@ -1,5 +1,8 @@
+import errno
 import gzip
 import json
+import os
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -8,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.readers.reading import normalised, read_file, read_hub
 from schemas.document import DOCUMENT, document_id
+from schemas.errors import SourceError, StoreError
 from schemas.source import Fields, Hub, InputFile, Limits, Source
 
 
@@ -21,7 +25,7 @@ def jsonl(*rows):
         ("空.txt", b"", "empty", "no text"),
         ("空白.txt", " \n\u3000\t\n".encode() * 9, "empty", "no text"),
         ("空.jsonl", b"\n\n", "empty", "no text"),
-        ("空.jsonl.gz", gzip.compress(b""), "empty", "no text"),
+        ("空.jsonl.gz", gzip.compress(b"", mtime=0), "empty", "no text"),
         ("图.txt", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9, "failed", "PNG image"),
         ("程序.md", b"\x7fELF" + bytes(900), "failed", "ELF program"),
         ("零.txt", bytes(900), "failed", "binary"),
@@ -32,7 +36,7 @@ def jsonl(*rows):
         ("Thumbs.db", b"\xd0\xcf\x11\xe0", "skipped", "operating-system file"),
         ("a.docx", b"PK\x03\x04", "skipped", "docx is not supported yet; convert to txt or html"),
         ("a.srt", b"1\n", "skipped", "convert to txt"),
-        ("a.warc.gz", gzip.compress(b"WARC/1.0"), "skipped", "warc.gz is not supported yet"),
+        ("a.warc.gz", gzip.compress(b"WARC/1.0", mtime=0), "skipped", "warc.gz is not supported yet"),
         ("文字.docx", "不是文档".encode("gb18030"), "failed", "named as docx"),
         ("~$锁.docx", b"\x05user" + bytes(157), "failed", "named as docx"),
         ("a.pdf", b"", "failed", "0 bytes"),
@@ -158,7 +162,9 @@ def test_bad_records_keep_their_ordinal_and_blank_lines_have_none(read):
     assert [(row["record"], row["text"]) for row in found.rows] == [(0, "a1"), (2, "b2"), (3, "c3")]
     assert found.rows[1]["id"] == document_id("s", "a.jsonl#2")
     assert [(row["record"], row["excerpt"]) for row in found.quarantine] == [(1, '{"text": ')]
-    assert "the first is record 1" in found.outcome["reason"]
+    assert found.outcome["reason"].startswith("1 bad record, the first is record 1: ")
+    two = read("a.jsonl", content + b"\n{\n{")
+    assert two.outcome["reason"].startswith("3 bad records, the first is record 1: ")
 
 
 @pytest.mark.parametrize(
@@ -251,9 +257,119 @@ def test_a_saved_dataset_is_read_by_datasets(tmp_path):
     assert table.select(["id", "text"]).to_pylist() == [{"id": "a", "text": "一"}, {"id": "b", "text": "二"}]
 
 
-def test_a_dataset_that_cannot_be_read_is_failed(tmp_path):
-    source = Source(id="s", hub=Hub(name=str(tmp_path)), license="CC0-1.0")
-    reading = read_hub(source, Limits())
+def hub_reading(name, **options):
+    return read_hub(Source(id="s", hub=Hub(name=str(name), **options), license="CC0-1.0"), Limits())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"split": "trian"}, r"config 'default', split 'trian'.*'train'"),
+        ({"config": "modern"}, r"config 'modern', split 'train'.*'default'"),
+    ],
+)
+def test_a_typo_in_the_place_of_a_dataset_stops_the_run_and_names_what_there_is(hub_folder, options, words):
+    with pytest.raises(SourceError, match=rf"'.*poems' \({words}.*check these"):
+        list(hub_reading(hub_folder, **options))
+
+
+def test_a_typo_in_the_split_of_a_saved_dataset_stops_the_run(tmp_path):
+    import datasets
+
+    one = datasets.Dataset.from_dict({"text": ["一"]})
+    datasets.DatasetDict({"train": one, "test": one}).save_to_disk(tmp_path / "saved")
+    with pytest.raises(SourceError, match=r"Did you mean 'test'\? Known: test, train"):
+        list(hub_reading(tmp_path / "saved", split="tset"))
+    assert sum(batch.num_rows for batch in hub_reading(tmp_path / "saved", split="test")) == 1
+
+
+def test_a_dataset_without_files_stops_the_run(tmp_path):
+    with pytest.raises(SourceError, match="cannot be read from row 0 on"):
+        list(hub_reading(tmp_path))
+
+
+def test_damage_behind_rows_that_were_read_costs_what_follows(hub_folder):
+    (hub_folder / "train_2.jsonl").write_bytes(b'{"text": \n')
+    reading = hub_reading(hub_folder)
+    assert [batch.num_rows for batch in reading] == [1]
+    assert reading.outcome["outcome"] == "partial"
+    assert "damaged from row 2 on" in reading.outcome["reason"]
+
+
+def test_a_network_that_goes_in_the_middle_stops_the_run(monkeypatch):
+    def rows(_):
+        yield {"text": "一"}
+        raise ConnectionError("the network is gone")
+
+    monkeypatch.setattr("pipeline.readers.hub._open", rows)
+    reading = hub_reading("org/poems", revision="abc")
+    with pytest.raises(SourceError, match=r"'org/poems' .*revision 'abc'.*from row 1 on .*the network is gone"):
+        list(reading)
+    assert not reading.outcome
+
+
+def test_a_dataset_has_the_size_and_hash_that_the_snapshot_saw(hub_folder):
+    source = Source(id="s", hub=Hub(name=str(hub_folder)), license="CC0-1.0")
+    file = InputFile("s", "hub/poems/train", str(hub_folder), 77, "ab" * 32)
+    reading = read_hub(source, Limits(), file=file)
+    list(reading)
+    assert (reading.outcome["bytes"], reading.outcome["sha256"]) == (77, "ab" * 32)
+
+
+def reading_of(path):
+    return read_file(InputFile("s", "a.txt", str(path), 1, ""), Source(id="s", path=".", license="CC0-1.0"), Limits())
+
+
+def test_what_is_no_hash_is_not_told_as_one(tmp_path):
+    file = InputFile("s", "a.txt", str(tmp_path / "none"), 0, "unreadable")
+    reading = read_file(file, Source(id="s", path=".", license="CC0-1.0"), Limits())
+    assert list(reading) == []
+    assert reading.outcome["sha256"] is None
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.symlink_to(path)], ids=["folder", "loop"])
+def test_what_cannot_be_opened_is_failed(tmp_path, make):
+    make(tmp_path / "a.txt")
+    reading = reading_of(tmp_path / "a.txt")
     assert list(reading) == []
     assert reading.outcome["outcome"] == "failed"
-    assert "check its name" in reading.outcome["reason"]
+    assert "cannot be opened" in reading.outcome["reason"]
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Let every input file fail with an error of the system as it is opened."""
+
+    def fail(code):
+        def refuse(_):
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr("pipeline.readers.content._stream", refuse)
+
+    return fail
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM])
+def test_a_file_without_permission_is_failed(tmp_path, failing, code):
+    failing(code)
+    reading = reading_of(tmp_path / "a.txt")
+    assert list(reading) == []
+    assert reading.outcome["outcome"] == "failed"
+    assert os.strerror(code) in reading.outcome["reason"]
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENOSPC])
+def test_a_fault_of_the_machine_is_raised_and_nothing_is_noted(tmp_path, failing, code):
+    failing(code)
+    reading = reading_of(tmp_path / "a.txt")
+    with pytest.raises(SourceError, match=r"a\.txt: reading broke off \(.*run again"):
+        list(reading)
+    assert not reading.outcome
+
+
+def test_a_full_temporary_folder_leaves_no_outcome(tmp_path, full_disk, prose):
+    (tmp_path / "a.txt").write_bytes(gzip.compress(prose.encode() * 99))
+    reading = reading_of(tmp_path / "a.txt")
+    with pytest.raises(StoreError, match="the disk is full"):
+        list(reading)
+    assert not reading.outcome
