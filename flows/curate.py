@@ -162,7 +162,7 @@ def _stages(curation: Curation, pool: WorkerPool, started: float, workers: int) 
     with progress().stage("decide"):
         decided = _DECIDE(curation.decide, curation.run[:8])
     manifest = None
-    if not curation.sampled:
+    if not curation.sampled and not curation.changes_nothing(decided):
         version, _ = curation.next_version(decided)
         jobs = curation.shard_jobs(decided, version)
         written = run("write shards", _WRITE, write_shard, jobs, lambda job: f"{job.source.id} {job.split} {job.chunk}")

@@ -38,7 +38,7 @@ from pipeline.publish.version import (
     open_version,
 )
 from pipeline.snapshot import Snapshot, take
-from pipeline.storage import Workspace, digest, read_columns, write_json, write_parquet
+from pipeline.storage import Workspace, digest, read_columns, read_json, write_json, write_parquet
 from schemas import manifest as manifests
 from schemas.decision import FILES, QUARANTINE
 from schemas.errors import ContractError, SourceError
@@ -84,8 +84,9 @@ class Curation:
         emptied = {file.source for file in earlier.files} if earlier else set()
         snapshot = take(plan.recipe.sources, base, workspace, emptied).following(earlier)
         append = previous is not None and earlier is not None and previous.manifest.fingerprint == plan.fingerprint
-        if plan.recipe.on_gone == "retract":
-            append = append and not any(file.gone for file in snapshot.files)
+        if earlier is not None:
+            went, came_back = snapshot.compare(earlier)
+            append = append and not came_back and not (went and plan.recipe.on_gone == "retract")
         append = append and not (sample or limit)
         return cls(plan, workspace, snapshot, previous, append, sample, limit, memory, threads, earlier)
 
@@ -104,6 +105,11 @@ class Curation:
         """Whether only a sample is measured; a sample is never published."""
         return self.sample is not None or self.limit is not None
 
+    @property
+    def mode(self) -> str:
+        """Whether a version is built from everything, or a batch is appended to the previous one."""
+        return "append" if self.append else "build"
+
     @cached_property
     def run(self) -> str:
         """SHA-256 of everything the result depends on."""
@@ -118,8 +124,11 @@ class Curation:
     @property
     def finished(self) -> bool:
         """Whether there is nothing to do: the same recipe over the same files is published, or was sampled."""
+        done = self.folder / "run.json"
+        if done.exists() and read_json(done)["mode"] in ("sample", "unchanged"):
+            return True
         if self.sampled:
-            return (self.folder / "run.json").exists()
+            return False
         if self.previous is None or self.previous.manifest.fingerprint != self.plan.fingerprint:
             return False
         published = {source.id: source.snapshot for source in self.previous.manifest.sources}
@@ -142,7 +151,8 @@ class Curation:
         """
         if is_done(self.read_folder(shard)):
             return shard
-        lost = {file for file in shard.files if file.gone and not is_as_it_was(file)}
+        source = self.plan.source(shard.source)
+        lost = {file for file in shard.files if file.gone and not is_as_it_was(file, source)}
         if lost and self.plan.recipe.on_gone == "keep":
             raise SourceError(
                 f"{min(file.path for file in lost)}: is gone or changed, and what was read from it is no longer in the "
@@ -315,6 +325,13 @@ class Curation:
             change = "minor"
         return next_version(self.previous.manifest.version, change), facts
 
+    def changes_nothing(self, decided: Decided) -> bool:
+        """Whether the version would hold the very documents of the previous one, built by the same recipe."""
+        if self.previous is None or self.previous.manifest.fingerprint != self.plan.fingerprint:
+            return False
+        same = not (decided.added or decided.removed_earlier or decided.changed or decided.moved)
+        return same and self.previous.manifest.recipe == self.plan.public_recipe()
+
     @cached_property
     def schema(self) -> pa.Schema:
         """The columns of the version."""
@@ -388,7 +405,7 @@ class Curation:
             "dataset": self.plan.recipe.dataset,
             "run": self.run,
             "version": manifest.version if manifest else None,
-            "mode": "sample" if self.sampled else "append" if self.append else "build",
+            "mode": self.mode if manifest else "sample" if self.sampled else "unchanged",
             "parts": [part.folder.name for part in self.parts],
             "read": decided.read.total(),
             "published": decided.kept.total(),

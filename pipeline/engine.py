@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.plan import ENGINE_COLUMNS, Plan
-from pipeline.snapshot import Snapshot
+from pipeline.snapshot import Snapshot, hub_content
 from pipeline.step import Step, apply
 from pipeline.storage import ParquetSink, batches, digest, read_json, sha256_file, write_json, write_parquet
 from schemas.decision import FILES, QUARANTINE
@@ -157,23 +157,24 @@ def documents_of(
         for batch in reading:
             check_memory(job.memory, f"reading {file.uri}", "lower `limits.record_bytes` in the recipe, or raise it")
             yield batch
-        if job.source.hub is None:
-            _check_unchanged(file)
+        _check_unchanged(file, job.source)
         outcomes.append(reading.outcome)
         quarantine.extend(reading.quarantine)
 
 
-def is_as_it_was(file: InputFile) -> bool:
-    """Whether a file still holds the bytes that the snapshot hashed."""
+def is_as_it_was(file: InputFile, source: Source) -> bool:
+    """Whether an input still holds the bytes that the snapshot hashed; a hub name is pinned by its commit."""
     try:
-        return sha256_file(Path(file.path)) == file.sha256
+        if source.hub is None:
+            return sha256_file(Path(file.path)) == file.sha256
+        return not Path(file.path).exists() or hub_content(source, Path(file.path))[1] == file.sha256
     except OSError:
         return False
 
 
-def _check_unchanged(file: InputFile) -> None:
+def _check_unchanged(file: InputFile, source: Source) -> None:
     """Raise SourceError when a file is no longer what the snapshot hashed: its shard would not be what it is named."""
-    if file.sha256 not in ("", UNREADABLE) and not is_as_it_was(file):
+    if file.sha256 not in ("", UNREADABLE) and not is_as_it_was(file, source):
         raise SourceError(
             f"{file.path}: was changed or removed while the run was reading it; run again when it is still"
         )

@@ -74,6 +74,13 @@ class Snapshot:
         rows.sort(key=lambda row: (row[0].source, row[0].uri, row[1]))
         return Snapshot([f for f, _ in rows], [b for _, b in rows])
 
+    def compare(self, earlier: "Snapshot") -> tuple[int, int]:
+        """Return how many files of an earlier snapshot went since then, and how many that had gone came back."""
+        before = {(f.source, f.uri, f.sha256, b): f.gone for f, b in zip(earlier.files, earlier.batches, strict=True)}
+        now = {(f.source, f.uri, f.sha256, b): f.gone for f, b in zip(self.files, self.batches, strict=True)}
+        went = sum(now.get(key, True) and not gone for key, gone in before.items())
+        return went, sum(gone and not now.get(key, True) for key, gone in before.items())
+
     @property
     def present(self) -> list[InputFile]:
         """The files that are there now."""
@@ -257,19 +264,24 @@ def _hub_file(source: Source, base: Path) -> InputFile:
     assert hub is not None
     local = base / hub.name
     if local.exists():
-        listing = list_files(source.model_copy(update={"hub": None, "path": str(local)}), base)
-        hashes = _hashes([path for _, path in listing], None)
-        content = digest(
-            hub.config, hub.split, [(uri, sha) for (uri, _), (_, sha) in zip(listing, hashes, strict=True)]
-        )
-        here = hub.model_copy(update={"name": str(local)})
-        return InputFile(source.id, hub_uri(here), str(local), sum(size for size, _ in hashes), content)
+        size, content = hub_content(source, local)
+        return InputFile(source.id, hub_uri(hub.model_copy(update={"name": str(local)})), str(local), size, content)
     if hub.revision is None:
         raise SourceError(
             f"source '{source.id}': '{hub.name}' is no folder here, and a hub name needs `revision` (a commit), "
             "so that the version can be built again"
         )
     return InputFile(source.id, hub_uri(hub), hub.name, 0, digest(hub.model_dump()))
+
+
+def hub_content(source: Source, folder: Path) -> tuple[int, str]:
+    """Return the bytes and the content hash of a local dataset folder, as a hub source reads it."""
+    listing = list_files(source.model_copy(update={"hub": None, "path": str(folder)}), folder)
+    hashes = _hashes([path for _, path in listing], None)
+    hub = source.hub
+    assert hub is not None
+    files = [(uri, sha256) for (uri, _), (_, sha256) in zip(listing, hashes, strict=True)]
+    return sum(size for size, _ in hashes), digest(hub.config, hub.split, files)
 
 
 def _hashes(paths: list[Path], cache_path: Path | None) -> list[tuple[int, str]]:

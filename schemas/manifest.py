@@ -141,7 +141,6 @@ class Publication(Part):
     manifest_sha256: str
     published_at: str
     published_by: str
-    host: str
     package: str
     seconds: float
     workers: int

@@ -89,7 +89,7 @@ def curate_here() -> Callable[..., dict]:
             find_pairs_of(curation.pairs_job)
         decided = curation.decide()
         manifest = None
-        if not curation.sampled:
+        if not curation.sampled and not curation.changes_nothing(decided):
             jobs = curation.shard_jobs(decided, curation.next_version(decided)[0])
             manifest = curation.manifest(decided, [write_shard(job) for job in jobs])
         facts = {"seconds": 0.0, "workers": 1, "peak_memory_bytes": 0, "prefect_flow_run": None}

@@ -1,8 +1,7 @@
 """The last stage of a run: its report, the version's card and pages, and the version itself."""
 
+import getpass
 import hashlib
-import os
-import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
@@ -15,14 +14,16 @@ import pyarrow as pa
 from pipeline.curation import Curation
 from pipeline.decide import Decided, Part
 from pipeline.publish.card import card
-from pipeline.publish.version import checksums, commit
+from pipeline.publish.version import Version, checksums, commit
 from pipeline.storage import json_bytes, open_parquet, read_columns, write_bytes
 from schemas.decision import FILES, LEDGER
 from schemas.manifest import Manifest, Publication, Shard
 
 
 def publish(curation: Curation, decided: Decided, manifest: Manifest | None, facts: dict[str, Any]) -> dict[str, Any]:
-    """Write the run's report, make the version visible (unless the run is a sample) and return the run's summary.
+    """Write the run's report, make the version visible and return the run's summary.
+
+    Without a manifest the run is a sample, or changed no document: then there is no version to make.
 
     `facts`: seconds, workers, peak_memory_bytes, prefect_flow_run.
     """
@@ -40,11 +41,20 @@ def publish(curation: Curation, decided: Decided, manifest: Manifest | None, fac
         "ledger": str(curation.folder / "ledger"),
         **facts,
     }
-    if manifest is not None:
-        folder, sha256 = _commit(curation, manifest, public, facts)
-        summary |= {"manifest": str(folder / "manifest.json"), "manifest_sha256": sha256, "folder": str(folder)}
-    curation.finish(manifest, decided, facts)
-    return summary
+    if manifest is None:
+        curation.finish(None, decided, facts)
+        if not curation.sampled and curation.previous is not None:
+            summary |= {"version": curation.previous.manifest.version, "unchanged": True}
+        return summary
+    version = _commit(curation, decided, manifest, public, facts)
+    folder = version.folder
+    return {
+        **summary,
+        "documents": manifest.counts.documents,
+        "manifest": str(folder / "manifest.json"),
+        "manifest_sha256": version.sha256,
+        "folder": str(folder),
+    }
 
 
 def _source_counts(decided: Decided) -> dict[str, dict[str, Any]]:
@@ -68,7 +78,7 @@ def funnel(summary: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def _commit(curation: Curation, manifest: Manifest, public: str, facts: dict[str, Any]) -> tuple[Path, str]:
+def _commit(curation: Curation, decided: Decided, manifest: Manifest, public: str, facts: dict[str, Any]) -> Version:
     dataset = curation.workspace.store(curation.plan.recipe.dataset)
     readme = card(manifest, facts=card_facts(manifest, dataset)).encode("utf-8")
     files = {"README.md": readme, "report.html": public.encode("utf-8")}
@@ -79,13 +89,13 @@ def _commit(curation: Curation, manifest: Manifest, public: str, facts: dict[str
         version=manifest.version,
         manifest_sha256=hashlib.sha256(data).hexdigest(),
         published_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        published_by=os.environ.get("USER") or str(os.getuid()),
-        host=socket.gethostname(),
+        published_by=getpass.getuser(),
         package=f"yuliao {package_version('yuliao')}",
         **facts,
     )
-    version = commit(dataset, manifest, {**files, "publication.json": json_bytes(publication.model_dump(mode="json"))})
-    return version.folder, version.sha256
+    files["publication.json"] = json_bytes(publication.model_dump(mode="json"))
+    # The run's own record goes before the pointer: who finds the version latest finds how it came about.
+    return commit(dataset, manifest, files, before=lambda: curation.finish(manifest, decided, facts))
 
 
 def card_facts(manifest: Manifest, dataset: Path) -> dict[str, Any]:
@@ -136,6 +146,7 @@ def _reports(curation: Curation, manifest: Manifest | None) -> tuple[str, str]:
         "fingerprint": curation.plan.fingerprint,
         **publish.model_dump(include={"title", "title_zh", "description", "description_zh", "license", "contact"}),
         "previous": curation.previous.manifest.version if curation.previous else None,
+        "documents_total": manifest.counts.documents if manifest else None,
     }
     heading = {name: value for name, value in heading.items() if value is not None}
     pages = []

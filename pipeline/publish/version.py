@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -287,10 +288,13 @@ def configs_of(shards: list[Shard]) -> list[dict[str, Any]]:
     ]
 
 
-def commit(dataset: Path, manifest: Manifest, files: dict[str, bytes]) -> Version:
+def commit(
+    dataset: Path, manifest: Manifest, files: dict[str, bytes], before: Callable[[], None] = lambda: None
+) -> Version:
     """Make a version visible: all its files at once, then the pointer. Doing it again changes nothing.
 
-    `files`: everything but the manifest, by name. Raises StoreError when the version exists with another manifest.
+    `files`: everything but the manifest, by name. `before` is called between the two. Raises StoreError when the
+    version exists with another manifest.
     """
     data = json_bytes(manifest.model_dump(mode="json", by_alias=True))
     sha256 = hashlib.sha256(data).hexdigest()
@@ -308,6 +312,7 @@ def commit(dataset: Path, manifest: Manifest, files: dict[str, bytes]) -> Versio
             write_bytes(aside / name, content)
         aside.replace(folder)
         sync_folder(folder.parent)
+    before()
     write_bytes(dataset / LATEST, f"{manifest.version}\n".encode())
     return Version(folder, manifest, sha256)
 
