@@ -23,7 +23,10 @@ from schemas.decision import Decision, Outcome, Stage
 from schemas.recipe import Rule
 
 # Heading facts that a public report may show; others (paths, hosts, people) stay in the private one.
-PUBLIC_FACTS = ("title", "title_zh", "description", "description_zh", "license", "contact", "fingerprint", "previous")
+PUBLIC_FACTS = (
+    *("title", "title_zh", "description", "description_zh", "license", "contact", "fingerprint", "previous"),
+    "documents_total",
+)
 PAIRS = 6
 PROBLEMS = 500
 UNEXPLAINED = "?"
@@ -149,7 +152,8 @@ def collect(
     `ledger`: `schemas.decision.LEDGER`; `signals`: its rows' signal columns, row for row (`char_count`, `lang` and
     `script` have a part of their own); `files`: `schemas.decision.FILES`; `rules`: those the ledger was decided by.
     `texts` is called once, with the rows to show in rising order, and returns (title, text) of each; in a public
-    report these rows are kept ones. `facts`: heading lines; a public report shows those of `PUBLIC_FACTS`.
+    report these rows are kept ones. `facts`: heading lines; a public report shows those of `PUBLIC_FACTS`. The fact
+    `documents_total` is how many documents the version holds, those of earlier runs too.
     Raises ValueError when ledger and signals differ in length.
     """
     if ledger.num_rows != signals.num_rows:

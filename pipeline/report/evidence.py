@@ -69,11 +69,13 @@ def _bound_samples(bound: Bound, public: bool, named: bool) -> str:
     title = f'<span class="sub">{_test(bound)}</span>' if named else ""
     # Only a number has documents that are nearest to it.
     out_key, in_key = ("samples_out", "samples_in") if bound.threshold is not None else ("removed", "kept")
+    if bound.failing and not bound.decided:
+        out_key = "samples_elsewhere"
     inside = _cards(in_key, "in", bound.passing)
     if public:
         return f'<details class="samples"><summary>{say(in_key)} {title}</summary>{inside}</details>'
     sides = f'<div class="sides">{_cards(out_key, "out", bound.failing)}{inside}</div>'
-    opened = " open" if bound.failing else ""
+    opened = " open" if bound.failing and bound.decided else ""
     summary = f"{say(out_key)} | {say(in_key)} {title}"
     return f'<details class="samples"{opened}><summary>{summary}</summary>{sides}</details>'
 

@@ -7,8 +7,9 @@ from `assets/`. That costs 0.5 MB a page and buys a report that still opens in t
 
 import base64
 import hashlib
+from collections.abc import Sequence
 
-from pipeline.report.data import UNEXPLAINED, ReportData, SourceFlow
+from pipeline.report.data import UNEXPLAINED, ReportData
 from pipeline.report.evidence import duplicates_section, languages_section, rules_section, signals_section
 from pipeline.report.markup import (
     asset,
@@ -105,9 +106,18 @@ def _heading(data: ReportData) -> str:
     which = f"<b>{esc(data.version)}</b>" if data.version else say("run")
     return (
         f'<section class="hero"><p class="eyebrow">{say("public" if data.public else "private")}</p>'
-        f'<h1>{title}</h1><p class="which">{name} {which}</p>{about}{_tiles(data)}{_flow_bar(data)}{_verdict(data)}'
-        f"{_facts(data)}</section>"
+        f'<h1>{title}</h1><p class="which">{name} {which}</p>{about}{_scope(data)}'
+        f"{_tiles(data)}{_flow_bar(data)}{_verdict(data)}{_facts(data)}</section>"
     )
+
+
+def _scope(data: ReportData) -> str:
+    """What the counts are about: a version that appends holds more documents than its run has read."""
+    if data.version is None:
+        return ""
+    total = data.facts.get("documents_total")
+    whole = f" {say('scope_total', total=number(int(total)))}" if total is not None else ""
+    return f'<p class="note">{say("scope", read=number(data.read))}{whole}</p>'
 
 
 def _tiles(data: ReportData) -> str:
@@ -163,7 +173,7 @@ def _verdict(data: ReportData) -> str:
 
 
 def _facts(data: ReportData) -> str:
-    hidden = ("title", "title_zh", "description", "description_zh")
+    hidden = ("title", "title_zh", "description", "description_zh", "documents_total")
     rows = [(key, value) for key, value in sorted(data.facts.items()) if key not in hidden and value]
     known = words()["ui"]
     items = "".join(f"<dt>{say(key) if key in known else esc(key)}</dt><dd>{esc(value)}</dd>" for key, value in rows)
@@ -196,38 +206,29 @@ def _flow(data: ReportData) -> str:
 
 
 def _account(data: ReportData) -> str:
+    """A column for the whole and for each source, read downwards like an account."""
+    sources, whole = data.sources, say("total")
     reasons = list(dict.fromkeys(reason.name for reason in data.reasons if reason.name != UNEXPLAINED))
-    head = [say("source"), "", *map(say, ("records", "read", "published", "difference", "lost"))]
-    head += map(reason_label, reasons)
-    rows = [_account_row(source, reasons) for source in data.sources]
-    total = [
-        say("total"),
-        _mark(data.adds_up),
-        number(sum(source.records or 0 for source in data.sources)),
-        number(data.read),
-        number(data.kept),
-        _difference(sum(source.difference for source in data.sources)),
-        _difference(sum(source.lost for source in data.sources)),
-        *(number(sum(source.removed.get(reason, 0) for source in data.sources)) for reason in reasons),
+    rows = [
+        _line(say("records"), [source.records for source in sources]),
+        _line(say("read"), [source.read for source in sources]),
+        *(_line(f"− {reason_label(name)}", [source.removed.get(name, 0) for source in sources]) for name in reasons),
+        _line(f"= {say('published')}", [source.kept for source in sources]),
+        _line(say("difference"), [source.difference for source in sources], exact=True),
+        _line(say("lost"), [source.lost for source in sources], exact=True),
     ]
-    return f'<div class="account">{table(head, rows, left=2, foot=total)}</div>'
+    foot = ["", *map(_mark, [data.adds_up, *(source.adds_up for source in sources)])]
+    head = [say("source"), whole, *(esc(source.source) for source in sources)]
+    return f'<div class="account">{table(head, rows, foot=foot)}</div>'
 
 
-def _account_row(source: SourceFlow, reasons: list[str]) -> list[str]:
-    return [
-        esc(source.source),
-        _mark(source.adds_up),
-        say("not_stated") if source.records is None else number(source.records),
-        number(source.read),
-        number(source.kept),
-        _difference(source.difference),
-        _difference(source.lost),
-        *(number(source.removed.get(reason, 0)) for reason in reasons),
-    ]
-
-
-def _difference(count: int) -> str:
-    return f'<strong class="bad">{number(count)}</strong>' if count else "0"
+def _line(name: str, counts: Sequence[int | None], *, exact: bool = False) -> list[str]:
+    """A line of the account: its name, the sum and each source's count; `exact`: what is not 0 is marked."""
+    numbers = [sum(count or 0 for count in counts), *counts]
+    cells = [say("not_stated") if count is None else number(count) for count in numbers]
+    if exact:
+        cells = [f'<strong class="bad">{cell}</strong>' if n else cell for n, cell in zip(numbers, cells, strict=True)]
+    return [name, *cells]
 
 
 def _mark(right: bool) -> str:

@@ -43,30 +43,17 @@
   const label = (more) => ({ color: colour('soft'), fontSize: 12, ...more });
   const names = (width) => ({ ...label(), color: colour('ink'), width, overflow: 'truncate', interval: 0 });
 
-  /* Shades of one hue for reasons of a stage, so that stages stay apart and neighbours differ. */
-  const palette = (list) => {
-    const hue = { exact: 'exact', near: 'near' };
-    const rules = list.filter((r) => !hue[r.stage]).length;
-    let place = 0;
-    return list.map((r) => {
-      if (r.name === '?') return colour('bad');
-      if (hue[r.stage]) return colour(hue[r.stage]);
-      return mix(colour('out'), colour('bg'), rules > 1 ? 0.62 * (place++ / (rules - 1)) : 0);
-    });
-  };
-  const mix = (one, two, share) => {
-    const parts = (hex) => [1, 3, 5].map((at) => parseInt(hex.length === 4 ? hex[(at + 1) / 2].repeat(2) : hex.slice(at, at + 2), 16));
-    const a = parts(one), b = parts(two);
-    return 'rgb(' + a.map((v, i) => Math.round(v + (b[i] - v) * share)).join(',') + ')';
-  };
+  /* Rules from the most frequent on, as many as there are colours for; copies have their own; whatever is left is grey. */
+  const RULES = 4;
+  const isCopy = (r) => r.stage === 'exact' || r.stage === 'near';
+  const frequent = () => report.reasons.filter((r) => !isCopy(r) && r.name !== '?').sort((a, b) => b.documents - a.documents).slice(0, RULES);
 
   function waterfall(element) {
     const rows = [{ name: word('read'), start: 0, size: report.read, fill: colour('soft') }];
-    const fills = palette(report.reasons);
     let left = report.read;
-    report.reasons.forEach((r, i) => {
+    report.reasons.forEach((r) => {
       left -= r.documents;
-      rows.push({ name: reason(r.name), code: r.name, start: left, size: r.documents, fill: r.stage === 'select' ? colour('out') : fills[i] });
+      rows.push({ name: reason(r.name), code: r.name, start: left, size: r.documents, fill: r.name === '?' ? colour('bad') : colour(isCopy(r) ? r.stage : 'out') });
     });
     rows.push({ name: word('published'), start: 0, size: report.kept, fill: colour('kept') });
     element.style.height = rows.length * 30 + 12 + 'px';
@@ -87,13 +74,13 @@
   }
 
   function sources(element) {
-    const top = [...report.reasons].sort((a, b) => b.documents - a.documents).slice(0, 7);
-    const shown = report.reasons.filter((r) => top.includes(r));
-    const fills = palette(shown);
+    const rules = frequent();
+    const shown = [...rules, ...report.reasons.filter(isCopy)];
     const rest = (s) => Object.entries(s.removed).reduce((sum, [name, n]) => sum + (shown.some((r) => r.name === name) ? 0 : n), 0);
     const all = [{ name: word('kept'), fill: colour('kept'), of: (s) => s.kept },
-      ...shown.filter((r) => r.name !== '?').map((r) => ({ name: reason(r.name), fill: fills[shown.indexOf(r)], of: (s) => s.removed[r.name] || 0 })),
-      { name: word('other_reasons'), fill: colour('line'), of: rest },
+      ...rules.map((r, i) => ({ name: reason(r.name), fill: colour('rule' + (i + 1)), of: (s) => s.removed[r.name] || 0 })),
+      { name: word('other_reasons'), fill: colour('rest'), of: rest },
+      ...report.reasons.filter(isCopy).map((r) => ({ name: reason(r.name), fill: colour(r.stage), of: (s) => s.removed[r.name] || 0 })),
       { name: word('unexplained'), fill: colour('bad'), of: (s) => Math.max(0, s.read - s.kept - Object.values(s.removed).reduce((a, b) => a + b, 0)) },
     ].filter((kind) => report.sources.some((s) => kind.of(s)));
     const key = document.querySelector('[data-key]');

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from report_cases import Run, files, typical
 
 import pipeline.plan  # noqa: F401 - its folder holds the presets
+from pipeline.decide import GONE, ID_REPEATED, SUPERSEDED
 from pipeline.report.markup import embed, esc, number, percent, reason_label, short, words
 from pipeline.report.page import NAV, render
 from pipeline.step import build, columns_of
@@ -103,12 +104,14 @@ def test_counts_in_the_tables_are_the_ledgers(private: str) -> None:
     report = typical().report()
     account = re.search(r'<div class="account">(.*?)</div></div>', private, re.S)
     assert account is not None
-    for source in report.sources:
-        row = re.search(rf"<th[^>]*>{source.source}</th>(.*?)</tr>", account[1])
-        assert row is not None
-        cells = [re.sub("<[^>]*>", "", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row[1])]
+    lines = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", account[1])]
+    columns = [[re.sub("<[^>]*>", "", cell) for cell in column] for column in zip(*lines, strict=True)]
+    assert [column[0] for column in columns[2:]] == [source.source for source in report.sources]
+    for source, column in zip(report.sources, columns[2:], strict=True):
         reasons = [source.removed.get(reason.name, 0) for reason in report.reasons]
-        assert cells[1:] == [str(n) for n in (source.records, source.read, source.kept, 0, 0, *reasons)]
+        assert column[1:-1] == [str(n) for n in (source.records, source.read, *reasons, source.kept, 0, 0)]
+    reasons = [reason.documents for reason in report.reasons]
+    assert columns[1][2:-3] == [str(n) for n in (report.read, *reasons, report.kept)]
     assert "账目相符" in private
 
 
@@ -123,6 +126,25 @@ def test_an_account_that_does_not_add_up_is_shown() -> None:
     lost = render(run.report(files=files([("百科", "ok", 9), ("web", "ok", 5)])))
     assert 'class="verdict bad"' in lost
     assert '<strong class="bad">4</strong>' in lost
+
+
+def test_samples_removed_for_another_reason_are_labelled() -> None:
+    run = Run([("百科", "plain English without Han", None, None)])
+    html = render(run.report())
+    by_language, by_han = html.split('<article class="card">')[1:3]
+    assert "Beyond it too, but removed for another reason" not in by_language
+    assert "plain English without Han" in by_han
+    assert "Beyond it too, but removed for another reason" in by_han
+    assert "Just removed" not in by_han
+
+
+def test_a_version_says_which_run_it_shows_and_how_much_it_holds(private: str, public: str) -> None:
+    assert "the run that made the version; documents it read: 10." in public
+    assert "in the whole version" not in public
+    assert "the run that made the version" not in private
+    facts = {"documents_total": 12345, "previous": "1.0.0"}
+    appended = render(typical().report(public=True, version="1.1.0", facts=facts))
+    assert "Documents in the whole version: 12,345." in appended
 
 
 def test_text_is_never_markup(private: str) -> None:
@@ -255,5 +277,5 @@ def test_every_reason_and_column_of_a_preset_has_a_name() -> None:
     presets = [yaml.safe_load(path.read_text("utf-8")) for path in folder.glob("*.yaml")]
     reasons = {rule["name"] for preset in presets for rule in preset["select"] if rule.get("name")}
     columns = columns_of(build(spec) for preset in presets for spec in preset["steps"])
-    assert reasons <= set(words()["reasons"])
+    assert reasons | {ID_REPEATED, SUPERSEDED, GONE} <= set(words()["reasons"])
     assert set(columns) <= set(words()["columns"])
