@@ -138,7 +138,7 @@ def _bury(recipe: str, workspace: str | None) -> None:
     own = _flow_run_id()
     running = FlowRunFilter(
         name=FlowRunFilterName(any_=[recipe]),
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING])),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING])),
     )
     with get_client(sync_client=True) as client:
         for run in client.read_flow_runs(flow_run_filter=running):

@@ -153,7 +153,8 @@ def documents_of(
             reading = read_file(file, job.source, job.limits, raw_ids=job.raw_ids)
         else:
             hub = job.source.hub.model_copy(update={"name": file.path})
-            reading = read_hub(job.source.model_copy(update={"hub": hub}), job.limits, raw_ids=job.raw_ids)
+            source = job.source.model_copy(update={"hub": hub})
+            reading = read_hub(source, job.limits, raw_ids=job.raw_ids, file=file)
         for batch in reading:
             check_memory(job.memory, f"reading {file.uri}", "lower `limits.record_bytes` in the recipe, or raise it")
             yield batch
