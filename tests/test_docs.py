@@ -149,21 +149,34 @@ def test_pages_show_files_as_they_are() -> None:
             assert body == (ROOT / path).read_text("utf-8"), f"{name_of(page)} shows another {path}"
 
 
+def python(code: str, home: Path, *arguments: str) -> None:
+    env = {**os.environ, "HF_HOME": str(home / "hf"), "HF_DATASETS_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], env=env, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_queries_and_code_of_the_pages_run_on_the_sample(
     tmp_path: Path, curate_here: Callable[..., dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     duckdb = pytest.importorskip("duckdb")
-    curate_here(ROOT / "examples/sample/recipe.yaml", tmp_path / "demo")
+    recipe = ROOT / "examples/sample/recipe.yaml"
+    curate_here(recipe, tmp_path / "demo", limit=40)
+    summary = curate_here(recipe, tmp_path / "demo")
     monkeypatch.chdir(tmp_path)
-    for query in blocks(READMES[0], "sql"):
-        assert duckdb.execute(query).fetchall(), query
-    [code] = blocks(READMES[0], "python")
-    env = {**os.environ, "HF_HOME": str(tmp_path / "hf"), "HF_DATASETS_OFFLINE": "1"}
-    checks = "assert len(train) > len(laws) > 100 and table.num_rows >= len(train) and len(frame) == 6 and rows"
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{checks}"], env=env, capture_output=True, text=True, timeout=240, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    [query] = blocks(READMES[0], "sql")
+    removed = sum(documents for *_, documents in duckdb.connect().execute(query).fetchall())
+    assert removed == summary["read"] - summary["published"], "the sample run before must not count"
+    plain, more = blocks(READMES[0], "python")
+    absent = "import sys\nsys.modules.update(duckdb=None, polars=None)\n"
+    python(f"{absent}{plain}\nassert len(train) > len(laws) > 100 and table.num_rows >= len(train)", tmp_path)
+    python(f"{plain}\n{more}\nassert len(frame) == 6 and rows", tmp_path)
     monkeypatch.chdir(tmp_path / "demo")
+    session = duckdb.connect()
     for query in blocks(DOCS / "layout.md", "sql"):
-        assert duckdb.execute(query).fetchall(), query
+        assert session.execute(query).fetchall(), query
+    version = Path(summary["folder"])
+    [verify] = set(re.findall(r"`yuliao (verify [^`]+)`", (version / "README.md").read_text("utf-8")))
+    monkeypatch.chdir(version)
+    python("import sys\nfrom flows.cli import main\nsys.exit(main(sys.argv[1:]))", tmp_path, *verify.split())

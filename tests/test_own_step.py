@@ -1,6 +1,7 @@
-"""Somebody else's step, in one file with one test, keeps every promise: in the contract tests and in a recipe."""
+"""A new step of one file and one test keeps every promise: where CONTRIBUTING puts it, and in a package of its own."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -47,19 +48,36 @@ def call(arguments: list[str | Path], env: dict[str, str], cwd: Path) -> str:
     return done.stdout
 
 
-def test_one_file_and_one_test_make_a_step(tmp_path: Path, installed: dict[str, str]) -> None:
-    tests = tmp_path / "tests"
-    (tests / "golden/steps").mkdir(parents=True)
-    for path in (EXAMPLES / "test_question_share.py", ROOT / "tests/test_contract.py"):
-        shutil.copy(path, tests)
-    shutil.copy(ROOT / "tests/golden/documents.json", tests / "golden")
-    pytest_here: list[str | Path] = ["pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tests, tests]
-    select = ["-k", "question_share"]
-    call([*pytest_here, *select], {**installed, "YULIAO_WRITE_GOLDENS": "1"}, tests)
-    assert [path.name for path in (tests / "golden/steps").iterdir()] == ["question_share-1.json"]
-    told = call([*pytest_here, *select, "-rA"], installed, tests)
-    assert "test_contract.py::test_gives_the_stored_columns[question_share]" in told
-    assert "test_counts_sentences_that_ask" in told
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """What the steps of CONTRIBUTING need of the repository, with the example put where they say."""
+    clone = tmp_path / "clone"
+    for name in ("schemas", "pipeline", "flows", "docs", "tests"):
+        shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", clone)
+    shutil.copy(EXAMPLES / "question_share.py", clone / "pipeline/signals")
+    shutil.copy(EXAMPLES / "test_question_share.py", clone / "tests/pipeline/signals")
+    meanings = clone / "docs/meanings.yaml"
+    text = meanings.read_text("utf-8")
+    for part in ("steps", "columns"):
+        text = text.replace(f"\n{part}:\n", f"\n{part}:\n  question_share: 问句占比\n")
+    meanings.write_text(text, encoding="utf-8")
+    return clone
+
+
+def test_the_steps_of_contributing_make_a_signal(clone: Path) -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    [commands] = [block for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) if "question_share" in block]
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    env |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}", "PYTHONPATH": str(clone)}
+    done = subprocess.run(
+        ["bash", "-ec", commands], env=env, cwd=clone, capture_output=True, encoding="utf-8", timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (clone / "tests/golden/steps/question_share-1.json").exists()
+    assert (clone / "docs/steps.md").read_text("utf-8").count("问句占比") == 2
+    contract, everything = (int(count) for count in re.findall(r"(\d+) passed", done.stdout))
+    assert everything == contract + 6, "the six rows of the example's own table"
 
 
 def test_workers_measure_it_for_a_recipe(tmp_path: Path, installed: dict[str, str]) -> None:

@@ -1,7 +1,8 @@
 """What the example signal promises beyond the contract of every step."""
 
 import pytest
-from question_share import QuestionShare
+
+from pipeline.signals import question_share
 
 
 @pytest.mark.parametrize(
@@ -17,4 +18,4 @@ from question_share import QuestionShare
 )
 def test_counts_sentences_that_ask(text: str, share: float) -> None:
     """Each row is a text and the share of its sentences that ask."""
-    assert QuestionShare().score(text) == pytest.approx(share)
+    assert question_share.QuestionShare().score(text) == pytest.approx(share)
