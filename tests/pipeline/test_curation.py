@@ -402,3 +402,19 @@ def test_nothing_kept_is_still_a_version(make_corpus: Make, curate_here: Run) ->
     assert (summary["read"], summary["published"]) == (2, 0)
     assert at(recipe).manifest.counts.documents == 0
     assert verify(at(recipe)).faults == []
+
+
+def test_a_hugging_face_dataset_is_a_source(make_corpus: Make, curate_here: Run, tmp_path: Path) -> None:
+    import datasets
+
+    folder = tmp_path / "corpus" / "saved"
+    texts = [article(n) for n in range(5)]
+    datasets.Dataset.from_dict({"text": texts, "title": [f"题{n}" for n in range(5)]}).save_to_disk(str(folder))
+    recipe = make_corpus({"a.txt": article(1)}, RECIPE.replace("path: raw/first", "hub: {name: saved}"))
+    (recipe.parent / "raw/second").mkdir()
+    (recipe.parent / "raw/second/x.txt").write_text(article(50), encoding="utf-8")
+    curate_here(recipe)
+    found = [row for row in published(recipe).to_pylist() if row["source"] == "first"]
+    assert sorted(row["title"] for row in found) == [f"题{n}" for n in range(5)]
+    assert {row["uri"] for row in found} == {"hub/saved/train"}
+    assert curate_here(recipe) == {"nothing_to_do": True}
