@@ -6,10 +6,10 @@ the files alone, so Prefect's own result cache is off. Only transient errors are
 
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from threading import BoundedSemaphore, Event
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -31,15 +31,16 @@ from pydantic import Field
 from flows.pool import WorkerPool
 from flows.progress import progress
 from pipeline.curation import Curation
-from pipeline.engine import find_pairs_of, measure_shard, peak_memory, read_shard
+from pipeline.engine import peak_memory
 from pipeline.plan import load_recipe
-from pipeline.publish.publishing import funnel, publish
-from pipeline.publish.shards import write_shard
+from pipeline.publish.publishing import funnel
 from pipeline.publish.version import complete
+from pipeline.stages import carry_out
 from pipeline.storage import Workspace, locked
 from schemas.errors import TransientError
 from schemas.recipe import parse_size
 
+J = TypeVar("J")
 R = TypeVar("R")
 
 
@@ -70,13 +71,10 @@ def _call(call: Callable[[], R], label: str) -> R:  # noqa: ARG001 - the label i
     return call()
 
 
+@cache
 def _task(name: str) -> Any:
     """A task that runs a call without arguments: Prefect would walk through and copy any other parameter."""
     return task(name=name, task_run_name=f"{name} {{label}}", **_TASK)(_call)
-
-
-_READ, _MEASURE, _PAIRS, _DECIDE = _task("read"), _task("measure"), _task("find pairs"), _task("decide")
-_WRITE, _PUBLISH = _task("write shard"), _task("publish")
 
 
 @flow(
@@ -126,9 +124,8 @@ def curate(
         if curation.finished:
             get_run_logger().info("nothing to do: %s is up to date", dataset)
             return {"dataset": dataset, "nothing_to_do": True}
-        curation.snapshot.save(place)
         with WorkerPool(workers) as pool:
-            summary = _stages(curation, pool, started, workers)
+            summary = carry_out(curation, _Tasks(pool), lambda run: _facts(run, started, workers))
     _artifacts(summary)
     return summary
 
@@ -146,71 +143,58 @@ def _bury(recipe: str, workspace: str | None) -> None:
                 client.set_flow_run_state(run.id, Crashed(message="the process was killed"), force=True)
 
 
-def _flow_run_id() -> str | None:
-    context = get_run_context()
-    return str(context.flow_run.id) if isinstance(context, FlowRunContext) and context.flow_run else None
-
-
-def _stages(curation: Curation, pool: WorkerPool, started: float, workers: int) -> dict[str, Any]:
-    run = partial(_all, pool)
-    _measured(run, curation)
-    if (settled := curation.settled()) is not curation:
-        curation = settled
-        _measured(run, curation)
-    if curation.wants_pairs:
-        run("find near-duplicates", _PAIRS, find_pairs_of, [curation.pairs_job], lambda job: job.folder.name[:8])
-    with progress().stage("decide"):
-        decided = _DECIDE(curation.decide, curation.run[:8])
-    manifest = None
-    if not curation.sampled and not curation.changes_nothing(decided):
-        version, _ = curation.next_version(decided)
-        jobs = curation.shard_jobs(decided, version)
-        written = run("write shards", _WRITE, write_shard, jobs, lambda job: f"{job.source.id} {job.split} {job.chunk}")
-        manifest = curation.manifest(decided, written)
-    facts = {
+def _facts(curation: Curation, started: float, workers: int) -> dict[str, Any]:
+    return {
         "seconds": round(time.perf_counter() - started, 3),
         "workers": workers,
         "peak_memory_bytes": max(peak_memory(), curation.peak_memory()),
         "prefect_flow_run": _flow_run_id(),
     }
-    with progress().stage("publish"):
-        return dict(_PUBLISH(partial(publish, curation, decided, manifest, facts), curation.run[:8]))
 
 
-def _measured(run: Callable[..., list[Any]], curation: Curation) -> None:
-    run("read", _READ, read_shard, curation.read_jobs(), lambda job: job.files[0].uri)
-    run("measure", _MEASURE, measure_shard, curation.measure_jobs(), lambda job: job.folder.name[:8])
+def _flow_run_id() -> str | None:
+    context = get_run_context()
+    return str(context.flow_run.id) if isinstance(context, FlowRunContext) and context.flow_run else None
 
 
-def _all(
-    pool: WorkerPool, name: str, work: Any, do: Callable[[Any], Any], jobs: Sequence[Any], label: Callable[[Any], str]
-) -> list[Any]:
-    """Submit one task a job, a few ahead of the workers, and return the results in order; an error ends the stage."""
-    ahead, failed = BoundedSemaphore(2 * pool.workers), Event()
-    futures: list[PrefectFuture[Any]] = []
-    with progress().stage(name, total=len(jobs)) as bar:
+class _Tasks:
+    """Runs jobs as Prefect tasks, each in a worker of the pool."""
 
-        def call(job: Any) -> Any:
-            try:
-                return pool.run(do, job)
-            except TransientError:
-                raise
-            except BaseException:
-                failed.set()
-                raise
+    def __init__(self, pool: WorkerPool) -> None:
+        self.pool = pool
 
-        def done(_: PrefectFuture[Any]) -> None:
-            ahead.release()
-            bar.advance()
+    def each(self, stage: str, work: Callable[[J], R], jobs: Sequence[J], label: Callable[[J], str]) -> list[R]:
+        """Submit one task a job, a few ahead of the workers; an error ends the stage."""
+        ahead, failed = BoundedSemaphore(2 * self.pool.workers), Event()
+        futures: list[PrefectFuture[R]] = []
+        with progress().stage(stage, total=len(jobs)) as bar:
 
-        for job in jobs:
-            ahead.acquire()
-            if failed.is_set():
-                break
-            futures.append(work.submit(partial(call, job), label(job)))
-            futures[-1].add_done_callback(done)
-        wait(futures)
-        return [future.result() for future in futures]
+            def call(job: J) -> R:
+                try:
+                    return self.pool.run(work, job)
+                except TransientError:
+                    raise
+                except BaseException:
+                    failed.set()
+                    raise
+
+            def done(_: PrefectFuture[R]) -> None:
+                ahead.release()
+                bar.advance()
+
+            for job in jobs:
+                ahead.acquire()
+                if failed.is_set():
+                    break
+                futures.append(_task(stage).submit(partial(call, job), label(job)))
+                futures[-1].add_done_callback(done)
+            wait(futures)
+            return [future.result() for future in futures]
+
+    def here(self, stage: str, work: Callable[[], R], label: str) -> R:
+        """Run one task in this process."""
+        with progress().stage(stage):
+            return cast("R", _task(stage)(work, label))
 
 
 def _artifacts(summary: dict[str, Any]) -> None:

@@ -70,15 +70,17 @@ class Curation:
         limit: int | None = None,
         memory: int = 2 << 30,
         threads: int = 2,
+        place: Workspace | None = None,
     ) -> "Curation":
         """Check a recipe, list its inputs and find what was published before.
 
-        `root` holds `workspace/` and `store/`; the recipe's folder by default. `memory` is the ceiling of a process in
-        bytes. Raises RecipeError or SourceError before anything is written but the cache of file hashes.
+        `root` holds `workspace/` and `store/`, by default the recipe's folder; `place` is given instead where it is
+        a special one. `memory` is the ceiling of a process in bytes. Raises RecipeError or SourceError before anything
+        is written but the cache of file hashes.
         """
         base = recipe.resolve().parent
         plan = Plan.of(load_recipe(recipe), base)
-        workspace = Workspace(root or base)
+        workspace = place or Workspace(root or base)
         previous = open_version(workspace.store(plan.recipe.dataset))
         earlier = _earlier_snapshot(workspace, previous, {source.id for source in plan.recipe.sources})
         emptied = {file.source for file in earlier.files} if earlier else set()

@@ -121,7 +121,7 @@ def take(sources: Iterable[Source], base: Path, workspace: Workspace | None, emp
     did not change are taken from its cache, and the workspace and its store are no input. Raises SourceError where a
     source matches no file at all, unless its id is among `emptied`, and where a folder cannot be listed.
     """
-    own = (workspace.private, workspace.root / "store") if workspace else ()
+    own = workspace.own if workspace else ()
     listed: list[tuple[str, str, Path]] = []
     hub: list[InputFile] = []
     for source in sources:

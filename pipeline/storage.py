@@ -262,9 +262,11 @@ def locked(path: Path, what: str) -> Iterator[None]:
 class Workspace:
     """Where things lie under a folder: `workspace/` is private, `store/` is what others may read."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, also: Sequence[Path] = ()) -> None:
+        """`also`: further folders that are never input."""
         self.root = root.resolve()
         self.private = self.root / "workspace"
+        self.own = (self.private, self.root / "store", *also)
 
     def reading(self, key: str) -> Path:
         """The folder of a shard that was read: documents, files, quarantine, report.json last."""

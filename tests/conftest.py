@@ -67,32 +67,16 @@ def curate_here() -> Callable[..., dict]:
 
     def run(recipe: Path, root: Path | None = None, **options: object) -> dict:
         from pipeline.curation import Curation
-        from pipeline.engine import find_pairs_of, measure_shard, read_shard
         from pipeline.plan import load_recipe
-        from pipeline.publish.publishing import publish
-        from pipeline.publish.shards import write_shard
         from pipeline.publish.version import complete
+        from pipeline.stages import Plainly, carry_out
         from pipeline.storage import Workspace
 
         complete(Workspace(root or recipe.parent).store(load_recipe(recipe).dataset))
         curation = Curation.open(recipe, root, **options)
         if curation.finished:
             return {"nothing_to_do": True}
-        curation.snapshot.save(curation.workspace)
-        for _ in range(2):
-            for job in curation.read_jobs():
-                read_shard(job)
-            for job in curation.measure_jobs():
-                measure_shard(job)
-            curation = curation.settled()
-        if curation.wants_pairs:
-            find_pairs_of(curation.pairs_job)
-        decided = curation.decide()
-        manifest = None
-        if not curation.sampled and not curation.changes_nothing(decided):
-            jobs = curation.shard_jobs(decided, curation.next_version(decided)[0])
-            manifest = curation.manifest(decided, [write_shard(job) for job in jobs])
         facts = {"seconds": 0.0, "workers": 1, "peak_memory_bytes": 0, "prefect_flow_run": None}
-        return publish(curation, decided, manifest, facts)
+        return carry_out(curation, Plainly(), lambda _: facts)
 
     return run
