@@ -6,7 +6,6 @@ next stage. Every stage can be asked again after a kill and gives only the jobs 
 
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,12 +28,8 @@ from pipeline.engine import (
 from pipeline.plan import Plan, load_recipe
 from pipeline.publish.shards import ShardJob, published_schema
 from pipeline.publish.version import (
-    RunFacts,
     Version,
-    change_of,
     load_earlier,
-    make_manifest,
-    next_version,
     open_version,
 )
 from pipeline.snapshot import Snapshot, take
@@ -305,35 +300,6 @@ class Curation:
             tables = [read_columns(self.read_folder(shard) / name) for shard in self.shards]
             write_parquet(self.folder / name, schema, tables)
 
-    def next_version(self, decided: Decided) -> tuple[str, RunFacts]:
-        """The version to publish and what the run contributes to its manifest."""
-        facts = RunFacts(
-            self.run,
-            self.snapshot,
-            decided.read,
-            decided.removed,
-            self.outcomes,
-            decided.kept.total(),
-            decided.added,
-            decided.removed_earlier,
-            decided.changed,
-        )
-        if self.previous is None:
-            return "1.0.0", facts
-        change = change_of(self.previous.manifest, self.plan, self.schema)
-        if decided.removed_earlier or decided.changed or decided.moved:
-            change = "major"
-        elif decided.added and change != "major":
-            change = "minor"
-        return next_version(self.previous.manifest.version, change), facts
-
-    def changes_nothing(self, decided: Decided) -> bool:
-        """Whether the version would hold the very documents of the previous one, built by the same recipe."""
-        if self.previous is None or self.previous.manifest.fingerprint != self.plan.fingerprint:
-            return False
-        same = not (decided.added or decided.removed_earlier or decided.changed or decided.moved)
-        return same and self.previous.manifest.recipe == self.plan.public_recipe()
-
     @cached_property
     def schema(self) -> pa.Schema:
         """The columns of the version."""
@@ -367,39 +333,6 @@ class Curation:
             )
             for key in sorted(decided.chunks)
         ]
-
-    def manifest(
-        self,
-        decided: Decided,
-        written: Sequence[manifests.Shard],
-    ) -> manifests.Manifest:
-        """The manifest of the version; checks that the shards hold what the decisions say.
-
-        `written` in the order of `shard_jobs`. Raises ContractError when counts differ.
-        """
-        version, facts = self.next_version(decided)
-        published = sum(shard.rows for shard in written)
-        expected = decided.kept.total() - decided.unchanged.total()
-        if published != expected:
-            raise ContractError(f"{expected} documents were to be published but shards hold {published}; nothing was")
-        segments = self._segments(decided, written)
-        manifest = make_manifest(self.plan, version, self.previous, segments, facts, self.schema)
-        before = self.previous.manifest.counts.documents if self.previous else 0
-        if before + facts.added - facts.removed_earlier != manifest.counts.documents:
-            raise ContractError(
-                f"{before} documents before, {facts.added} added, {facts.removed_earlier} removed, but shards hold "
-                f"{manifest.counts.documents}; nothing was published"
-            )
-        return manifest
-
-    def _segments(self, decided: Decided, written: Sequence[manifests.Shard]) -> list[manifests.Segment]:
-        """Earlier segments when appending, then one segment for each batch this run published."""
-        segments = list(self.previous.manifest.segments) if self.append and self.previous is not None else []
-        keys = sorted(decided.chunks)
-        for batch in sorted({key[0] for key in keys}):
-            shards_of = [shard for key, shard in zip(keys, written, strict=True) if key[0] == batch]
-            segments.append(manifests.Segment(run=self.run, shards=shards_of))
-        return segments
 
     def finish(self, manifest: manifests.Manifest | None, decided: Decided, facts: dict[str, Any]) -> None:
         """Note that the run is done: its summary, last of all its files."""

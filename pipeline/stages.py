@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 from pipeline.curation import Curation
 from pipeline.engine import find_pairs_of, measure_shard, read_shard
+from pipeline.publish.assembly import changes_nothing, manifest_of, version_of
 from pipeline.publish.publishing import publish
 from pipeline.publish.shards import write_shard
 
@@ -51,11 +52,11 @@ def carry_out(curation: Curation, runner: Runner, facts: Callable[[Curation], di
         runner.each("find near-duplicates", find_pairs_of, [curation.pairs_job], lambda job: job.folder.name[:8])
     decided = runner.here("decide", curation.decide, curation.run[:8])
     manifest = None
-    if not curation.sampled and not curation.changes_nothing(decided):
-        version, _ = curation.next_version(decided)
+    if not curation.sampled and not changes_nothing(curation, decided):
+        version, _ = version_of(curation, decided)
         jobs = curation.shard_jobs(decided, version)
         written = runner.each("write shards", write_shard, jobs, lambda job: f"{job.source.id} {job.split} {job.chunk}")
-        manifest = curation.manifest(decided, written)
+        manifest = manifest_of(curation, decided, written)
     return runner.here("publish", partial(publish, curation, decided, manifest, facts(curation)), curation.run[:8])
 
 
