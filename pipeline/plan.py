@@ -38,27 +38,39 @@ class Plan:
     def of(cls, recipe: Recipe, base: Path) -> "Plan":
         """Build the steps and check that every column a step or rule needs is there when it runs.
 
-        Raises RecipeError naming the step, rule or column.
+        Raises RecipeError naming the step, rule or column, with its place in the recipe.
         """
         steps, rules = expand(recipe)
-        steps += [build({"kind": kind}) for column, kind in REQUIRED.items() if column not in columns_of(steps)]
-        _check_steps(steps)
-        readers = ["auto", *reader_revisions()]
-        for source in recipe.sources:
-            if source.reader not in readers:
-                raise RecipeError(f"source '{source.id}': " + unknown_name("reader", source.reader, readers))
         plan = cls(recipe, base, tuple(steps), tuple(rules))
+        _check_readers(recipe)
         check_columns(rules, plan.columns, [source.id for source in recipe.sources])
-        for name in recipe.publish.columns:
-            if name not in plan.signal_columns:
-                raise RecipeError("publish.columns: " + unknown_name("column", name, plan.signal_columns))
-            if name in PUBLISHED.names:
-                raise RecipeError(f"publish.columns: '{name}' is always published; leave it out")
-        numbers = [name for name, kind in plan.signal_columns.items() if is_number(kind)]
-        for key in recipe.dedup.keep:
-            if key not in ("rank", "id", *numbers):
-                raise RecipeError("dedup.keep: " + unknown_name("number column", key, ["rank", "id", *numbers]))
+        plan._check_names()
         return plan
+
+    @classmethod
+    def load(cls, path: Path) -> "Plan":
+        """Return the plan of a recipe file. Raises RecipeError naming the file and line of what cannot be done."""
+        text = read_recipe(path)
+        try:
+            return cls.of(parse_recipe(text, str(path)), path.resolve().parent)
+        except RecipeError as error:
+            if not error.place:
+                raise
+            line = _line(yaml.compose(text, Loader=yaml.SafeLoader), error.place)
+            raise RecipeError(f"{path}, line {line}, {error}") from None
+
+    def _check_names(self) -> None:
+        """Refuse columns to publish or to prefer by that no step adds."""
+        for n, name in enumerate(self.recipe.publish.columns):
+            place = ("publish", "columns", n)
+            if name not in self.signal_columns:
+                raise RecipeError("publish.columns: " + unknown_name("column", name, self.signal_columns), place)
+            if name in PUBLISHED.names:
+                raise RecipeError(f"publish.columns: '{name}' is always published; leave it out", place)
+        known = ["rank", "id", *(name for name, kind in self.signal_columns.items() if is_number(kind))]
+        for n, key in enumerate(self.recipe.dedup.keep):
+            if key not in known:
+                raise RecipeError("dedup.keep: " + unknown_name("number column", key, known), ("dedup", "keep", n))
 
     @cached_property
     def signal_columns(self) -> dict[str, pa.DataType]:
@@ -123,6 +135,13 @@ class Plan:
 
 
 ENGINE_REVISION = 1
+_CHARACTERS = "letters a-z, digits, '.', '_' and '-'"
+# Names that a pattern of the recipe refuses, in words.
+_ALLOWED = {
+    "dataset": f"write NAME or ORG/NAME, each of up to 96 {_CHARACTERS.replace('a-z', 'A-Z and a-z')}, "
+    "beginning with a letter or digit",
+    "id": f"write up to 64 lower-case {_CHARACTERS}, beginning with a letter or digit",
+}
 # What a card says and no row holds.
 _WORDS = {"title", "title_zh", "description", "description_zh", "contact"}
 
@@ -135,19 +154,30 @@ def reader_revisions() -> dict[str, int]:
 
 
 def expand(recipe: Recipe) -> tuple[list[Step], list[Rule]]:
-    """Return the built steps with presets expanded, and the rules: the recipe's own, else those of its presets."""
+    """Return the built steps, presets expanded and the required ones added, and the rules: the recipe's or presets'."""
     steps: list[Step] = []
     rules: list[Rule] = []
-    for spec in recipe.steps:
-        if "preset" not in spec:
-            steps.append(build(spec))
-            continue
-        if set(spec) != {"preset"} or not isinstance(spec["preset"], str):
-            raise RecipeError(f"a preset is one name and takes no parameters, got {spec}; write its steps out instead")
-        found = preset(spec["preset"])
-        steps += [build(step) for step in found["steps"]]
-        rules += [Rule.model_validate(rule) for rule in found["select"]]
+    there = {field.name for field in DOCUMENT}
+    for number, spec in enumerate(recipe.steps):
+        try:
+            built, found = _expanded(spec)
+            _check_steps(built, there)
+        except RecipeError as error:
+            raise RecipeError(f"steps, number {number + 1}: {error}", ("steps", number)) from None
+        steps += built
+        rules += found
+    steps += [build({"kind": kind}) for column, kind in REQUIRED.items() if column not in there]
     return steps, rules if recipe.select is None else list(recipe.select)
+
+
+def _expanded(spec: Mapping[str, Any]) -> tuple[list[Step], list[Rule]]:
+    """The steps and rules of one entry of a recipe's steps."""
+    if "preset" not in spec:
+        return [build(spec)], []
+    if set(spec) != {"preset"} or not isinstance(spec["preset"], str):
+        raise RecipeError(f"a preset is one name and takes no parameters, got {spec}; write its steps out instead")
+    found = preset(spec["preset"])
+    return [build(step) for step in found["steps"]], [Rule.model_validate(rule) for rule in found["select"]]
 
 
 def preset(name: str) -> Mapping[str, Any]:
@@ -159,30 +189,49 @@ def preset(name: str) -> Mapping[str, Any]:
     return dict(yaml.safe_load((folder / f"{name}.yaml").read_text("utf-8")))
 
 
-def _check_steps(steps: Sequence[Step]) -> None:
-    there = {field.name for field in DOCUMENT}
-    for number, step in enumerate(steps, 1):
-        where = f"steps, number {number} ({step.kind}): "
+def _check_steps(steps: Sequence[Step], there: set[str]) -> None:
+    """Refuse steps whose columns are not there, or are there already; add theirs to `there`."""
+    for step in steps:
         if not isinstance(step, Cleaner | Signal):
-            raise RecipeError(where + "a reader is chosen by a source's `reader`, not among the steps")
+            raise RecipeError(f"{step.kind}: a reader is chosen by a source's `reader`, not among the steps")
         for column in step.needs:
             if column not in there:
-                raise RecipeError(where + f"needs the column '{column}', which no step before it adds")
+                raise RecipeError(f"{step.kind} needs the column '{column}', which no step before it adds")
         for column in step.adds:
             if column in there:
-                raise RecipeError(where + f"adds the column '{column}', which is there already; keep one of the two")
+                raise RecipeError(
+                    f"{step.kind} adds the column '{column}', which is there already; keep one of the two"
+                )
             there.add(column)
+
+
+def _check_readers(recipe: Recipe) -> None:
+    readers = ["auto", *reader_revisions()]
+    for n, source in enumerate(recipe.sources):
+        if source.reader not in readers:
+            message = f"source '{source.id}': " + unknown_name("reader", source.reader, readers)
+            raise RecipeError(message, ("sources", n, "reader"))
 
 
 def load_recipe(path: Path) -> Recipe:
     """Read and check a recipe file. Raises RecipeError naming file, line, field, and the known fields."""
+    return parse_recipe(read_recipe(path), str(path))
+
+
+def read_recipe(path: Path) -> str:
+    """Return the text of a recipe file. Raises RecipeError saying what to give or do instead."""
     try:
-        text = path.read_text("utf-8")
+        return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise RecipeError(f"{path}: no such file; `yuliao init DIR` makes a recipe to start from") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read as UTF-8 text ({error})") from None
-    return parse_recipe(text, str(path))
+    except IsADirectoryError:
+        inside = path / "recipe.yaml"
+        hint = f"give the recipe in it: {inside}" if inside.is_file() else "give a recipe file; `yuliao init` makes one"
+        raise RecipeError(f"{path}: a folder; {hint}") from None
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: no UTF-8 text from byte {error.start} on; save the recipe as UTF-8") from None
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror}); check that it is there and readable") from None
 
 
 def parse_recipe(text: str, name: str = "recipe") -> Recipe:
@@ -192,7 +241,7 @@ def parse_recipe(text: str, name: str = "recipe") -> Recipe:
         values = yaml.safe_load(text)
         _refuse_repeated(node, name)
     except yaml.YAMLError as error:
-        raise RecipeError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from None
+        raise RecipeError(f"{name}: not valid YAML: {_fault(error)}") from None
     if not isinstance(values, dict):
         raise RecipeError(f"{name}: a recipe is a mapping with at least `dataset`, `sources` and `publish`")
     try:
@@ -200,6 +249,15 @@ def parse_recipe(text: str, name: str = "recipe") -> Recipe:
     except ValidationError as error:
         problems = [_problem(name, node, problem) for problem in error.errors()]
         raise RecipeError("\n".join(dict.fromkeys(problems))) from None
+
+
+def _fault(error: yaml.YAMLError) -> str:
+    """What is wrong with a YAML text, in one line, with what to do where that is known."""
+    words = " ".join(str(error).split())
+    mark = getattr(error, "problem_mark", None)
+    if "'\\t'" in words and mark is not None:
+        return f"line {mark.line + 1} holds a tab where YAML allows only spaces; put spaces in its place"
+    return words
 
 
 def _refuse_repeated(node: Any, name: str) -> None:
@@ -224,8 +282,12 @@ def _problem(name: str, node: Any, problem: Mapping[str, Any]) -> str:
         message = unknown_name("field", str(place[-1]), _known_fields(place[:-1]))
     elif problem["type"] == "missing":
         message = f"the field '{place[-1]}' is required"
+    elif problem["type"] == "string_pattern_mismatch" and place[-1] in _ALLOWED:
+        message = f"{_short(problem['input'])} is not allowed: {_ALLOWED[place[-1]]}"
     else:
-        message = f"{problem['msg'].removeprefix('Value error, ')} (got {_short(problem['input'])})"
+        message = problem["msg"].removeprefix("Value error, ")
+        if not isinstance(problem["input"], dict | list):
+            message += f" (got {_short(problem['input'])})"
     return f"{name}, line {line}, {field}: {message}"
 
 

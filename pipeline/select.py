@@ -62,19 +62,20 @@ def check_columns(rules: Sequence[Rule], columns: dict[str, pa.DataType], source
 
     Raises RecipeError naming the rule and what is known.
     """
-    for number, rule in enumerate(rules, 1):
-        where = f"select, rule {number}: "
+    for number, rule in enumerate(rules):
+        where, place = f"select, rule {number + 1}: ", ("select", number)
         if rule.column not in columns:
-            raise RecipeError(where + unknown_name("column", rule.column, columns) + ". Add the step that measures it.")
+            known = unknown_name("column", rule.column, columns)
+            raise RecipeError(f"{where}{known}. Add the step that measures it.", place)
         for source in rule.sources or ():
             if source not in sources:
-                raise RecipeError(where + unknown_name("source", source, sources))
+                raise RecipeError(where + unknown_name("source", source, sources), place)
         dtype = columns[rule.column]
         words, claim = rule.one_of is not None or rule.none_of is not None, rule.equals is not None
         wanted = pa.types.is_string(dtype) if words else pa.types.is_boolean(dtype) if claim else is_number(dtype)
         if not wanted:
             test = "in/not_in" if words else "equals" if claim else "min/max"
-            raise RecipeError(f"{where}'{rule.column}' is {dtype}; {test} cannot test it")
+            raise RecipeError(f"{where}'{rule.column}' is {dtype}; {test} cannot test it", place)
 
 
 def is_number(dtype: pa.DataType) -> bool:

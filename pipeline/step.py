@@ -156,7 +156,8 @@ def build(spec: Mapping[str, Any]) -> Step:
     if not isinstance(kind, str):
         raise RecipeError(f"a step needs `kind: NAME` or `preset: NAME`, got {dict(spec)}")
     if kind not in catalogue():
-        raise RecipeError(unknown_name("step", kind, catalogue()))
+        known = [name for name, cls in catalogue().items() if issubclass(cls, Cleaner | Signal)]
+        raise RecipeError(unknown_name("step", kind, known))
     return build_class(catalogue()[kind], params)
 
 

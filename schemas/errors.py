@@ -23,9 +23,17 @@ class CorpusError(Exception):
 
 
 class RecipeError(CorpusError):
-    """The recipe, or an option, asks for something that cannot be done."""
+    """The recipe, or an option, asks for something that cannot be done.
+
+    `place`: where in the recipe, as keys and numbers from 0, such as `("steps", 2)`; whoever has its text makes it a
+    line.
+    """
 
     exit_status = 2
+
+    def __init__(self, message: str, place: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 class SourceError(CorpusError):

@@ -52,6 +52,8 @@ class Rule(Frozen):
         tests = [bounds, self.one_of is not None, self.none_of is not None, self.equals is not None]
         if sum(tests) != 1:
             raise ValueError("a rule needs exactly one test: min and/or max, in, not_in, or equals")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min:.10g} is more than max {self.max:.10g}: no document could pass")
         return self
 
 

@@ -42,8 +42,15 @@ def test_defaults_make_a_working_plan() -> None:
         ),
         pytest.param(("    license: cn-official-text\n", ""), 3, "the field 'license' is required", id="missing"),
         pytest.param(("cn-official-text", "CC-BY-9.9"), 5, "neither an SPDX licence expression", id="no-such-licence"),
-        pytest.param(("law/statutes", "law/法"), 1, "dataset: String should match pattern", id="dataset-name"),
-        pytest.param(("id: npc", "id: 人大"), 3, "sources.0.id: String should match pattern", id="source-id"),
+        pytest.param(
+            ("law/statutes", "law/法"), 1, "dataset: 'law/法' is not allowed: write NAME or ORG/NAME", id="dataset-name"
+        ),
+        pytest.param(
+            ("id: npc", "id: 人大"),
+            3,
+            "sources.0.id: '人大' is not allowed: write up to 64 lower-case letters",
+            id="source-id",
+        ),
         pytest.param(
             ("publish:\n", "dedup: {threshold: 80}\npublish:\n"),
             6,
@@ -52,6 +59,12 @@ def test_defaults_make_a_working_plan() -> None:
         ),
         pytest.param(
             ("publish:\n", "dedup: {bands: 64, rows: 5}\npublish:\n"), 6, "need more than 128 permutations", id="bands"
+        ),
+        pytest.param(
+            ("publish:\n", "select: [{column: han_share, min: 0.9, max: 0.1}]\npublish:\n"),
+            6,
+            "min 0.9 is more than max 0.1",
+            id="empty-range",
         ),
         pytest.param(
             ("  license: public", "  splits: {validation: 100%}\n  license: public"), 7, "less than 1", id="whole-split"
@@ -72,6 +85,7 @@ def test_a_wrong_recipe_is_refused_with_line_and_remedy(change: tuple[str, str],
         ("", "a recipe is a mapping"),
         ("a: [1", "not valid YAML"),
         (BASE + "steps: 3\n", "steps"),
+        (BASE + "steps:\n\t- {kind: characters}\n", "line 9 holds a tab where YAML allows only spaces; put spaces"),
         (BASE + "  license: MIT\n", "line 8: 'license' is given twice; keep one"),
     ],
 )
@@ -101,6 +115,47 @@ def test_a_plan_that_cannot_run_is_refused_before_any_data(steps: str, message: 
     with pytest.raises(RecipeError) as error:
         plan(BASE + steps + "\n")
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "message"),
+    [
+        ("steps:\n  - {preset: zh-web}\n  - {kind: unicod}\n", 10, "steps, number 2: unknown step 'unicod'. Did you"),
+        (
+            "steps:\n  - {preset: zh-web}\n\n  - {kind: words}\n",
+            11,
+            "steps, number 2: words adds the column 'word_count'",
+        ),
+        ("select:\n  - {column: lang, in: [zh]}\n  - {column: x, min: 1}\n", 10, "select, rule 2: unknown column 'x'"),
+        ("dedup:\n  keep:\n    - rank\n    - lang\n", 11, "dedup.keep: unknown number column 'lang'"),
+        ("  columns:\n    - han_share\n    - nothing\n", 10, "publish.columns: unknown column 'nothing'"),
+        ("on_gone: keep\n", 5, "source 'npc': unknown reader 'jason'. Did you mean 'json'?"),
+    ],
+)
+def test_what_only_the_plan_can_check_names_file_and_line_too(
+    tmp_path: Path, change: str, line: int, message: str
+) -> None:
+    path = tmp_path / "r.yaml"
+    reader = "    reader: jason\n    license" if "jason" in message else "    license"
+    path.write_text(BASE.replace("    license", reader) + change, encoding="utf-8")
+    with pytest.raises(RecipeError) as error:
+        Plan.load(path)
+    assert str(error.value).startswith(f"{path}, line {line}, {message}")
+
+
+def test_an_unknown_step_is_answered_with_steps_that_a_recipe_may_name() -> None:
+    with pytest.raises(RecipeError) as error:
+        plan(BASE + "steps: [{kind: zzz}]\n")
+    known = str(error.value).partition("Known: ")[2].split(", ")
+    assert {"unicode", "characters"} <= set(known)
+    assert not {"json", "parquet", "table"} & set(known)
+
+
+def test_two_sources_of_one_id_are_named_without_a_dump_of_them() -> None:
+    twice = BASE.replace("publish:", "  - {id: npc, path: more, license: MIT}\npublish:")
+    with pytest.raises(RecipeError) as error:
+        parse_recipe(twice, "r.yaml")
+    assert str(error.value) == "r.yaml, line 2, sources: two sources have the id npc"
 
 
 @pytest.mark.parametrize(
@@ -149,3 +204,20 @@ def test_a_published_recipe_builds_the_same_plan() -> None:
 def test_a_missing_recipe_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="no such file; `yuliao init DIR`"):
         load_recipe(tmp_path / "recipe.yaml")
+
+
+def test_a_folder_is_answered_with_the_recipe_in_it(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="a folder; give a recipe file"):
+        load_recipe(tmp_path)
+    (tmp_path / "recipe.yaml").write_text(BASE, encoding="utf-8")
+    with pytest.raises(RecipeError, match=f"a folder; give the recipe in it: {tmp_path}/recipe.yaml"):
+        load_recipe(tmp_path)
+
+
+def test_a_recipe_in_another_encoding_says_to_save_it_as_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_bytes(("# 配方\n" + BASE).encode("gb18030"))
+    with pytest.raises(RecipeError, match="from byte 2 on; save the recipe as UTF-8"):
+        load_recipe(path)
+    path.write_bytes(BASE.encode("utf-8-sig"))
+    assert load_recipe(path).dataset == "law/statutes"
