@@ -2,18 +2,17 @@
 
 import argparse
 import importlib
+import math
 import os
+import select
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn, TextIO
 
+from flows.words import say
 from schemas.errors import CorpusError
 
 _LANGUAGES = ("en", "zh")
-STOPPED = {
-    "en": "stopped; what was finished stays, run the same command again to continue",
-    "zh": "已停止；已完成的部分保留，再次运行同一命令即可继续",
-}
 
 
 def language(arguments: Sequence[str]) -> str:
@@ -28,12 +27,26 @@ def language(arguments: Sequence[str]) -> str:
     return "zh" if locale.lower().startswith("zh") else "en"
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that answers wrong use in a language."""
+
+    def __init__(self, *, lang: str = "en", **options: Any) -> None:
+        super().__init__(**options)
+        self._lang = lang
+
+    def error(self, message: str) -> NoReturn:
+        """Say how to call it and what was wrong, and end with status 2."""
+        self.print_usage(sys.stderr)
+        self.exit(2, say("misuse", self._lang, program=self.prog, error=message) + "\n")
+
+
 class _Verbs:
     """Builds the parser in one language."""
 
     def __init__(self, lang: str) -> None:
         self.lang = lang
-        self.parser = argparse.ArgumentParser(
+        self.parser = _Parser(
+            lang=lang,
             prog="yuliao",
             description=self.say(
                 "Chinese corpus curation: scattered raw text in, versioned Parquet datasets out.",
@@ -59,8 +72,9 @@ class _Verbs:
     def verb(self, name: str, en: str, zh: str, example: str) -> argparse.ArgumentParser:
         text = self.say(en, zh)
         label = self.say("example", "示例")
-        parser = self.verbs.add_parser(
+        parser: argparse.ArgumentParser = self.verbs.add_parser(
             name,
+            lang=self.lang,
             help=text,
             description=text,
             epilog=f"{label}:\n  {example}",
@@ -99,7 +113,8 @@ class _Verbs:
     def json(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help=self.say("print JSON", "输出 JSON"))
 
-    def inputs(self, parser: argparse.ArgumentParser, id_column: str | None = "id") -> None:
+    def inputs(self, parser: argparse.ArgumentParser, usual: str | None = "id") -> None:
+        """What every tool takes; `usual` is the field of the id where none is named."""
         parser.add_argument(
             "inputs", nargs="+", metavar="INPUT", help=self.say("files, folders or globs", "文件、目录或通配符")
         )
@@ -108,11 +123,9 @@ class _Verbs:
         )
         made = self.say("made from path and place", "由路径与序号生成")
         parser.add_argument(
-            "--id-column",
-            default=id_column,
-            metavar="NAME",
-            help=f"{self.say('field of the id', '编号字段')} ({id_column or made})",
+            "--id-column", metavar="NAME", help=f"{self.say('field of the id', '编号字段')} ({usual or made})"
         )
+        parser.set_defaults(usual_id=usual)
         parser.add_argument("--text-column", metavar="NAME", help=self.say("field of the text", "正文字段"))
         self.machine(parser)
 
@@ -124,10 +137,9 @@ def _version() -> str:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a positive whole number")
+    return int(text)
 
 
 def _size(text: str) -> str:
@@ -138,18 +150,25 @@ def _size(text: str) -> str:
     return text
 
 
+def _number(text: str) -> float:
+    """The number, or not a number, which is within no bounds."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
 def _share(text: str) -> float:
-    value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    value = _number(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a share between 0 and 1, such as 1% or 0.01")
     return value
 
 
 def _threshold(text: str) -> float:
-    value = float(text)
-    if not 0.5 <= value <= 1:
+    if not 0.5 <= _number(text) <= 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a Jaccard threshold between 0.5 and 1")
-    return value
+    return float(text)
 
 
 def build_parser(lang: str) -> argparse.ArgumentParser:
@@ -228,7 +247,7 @@ def _tool_verbs(make: _Verbs) -> None:
         "只读取：文档及每个文件的结果",
         "yuliao ingest raw/ -o out",
     )
-    make.inputs(ingest, id_column=None)
+    make.inputs(ingest, usual=None)
 
     measure = make.verb(
         "measure",
@@ -309,8 +328,19 @@ def _version_verbs(make: _Verbs) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a verb. Returns 0 when done, 1 when it failed, 2 for wrong use."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    """Run a verb. Returns 0 when done, 1 when it failed or nobody reads its results any more, 2 for wrong use."""
+    try:
+        try:
+            return _run(list(sys.argv[1:] if arguments is None else arguments))
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        if all([_is_read(sys.stdout), _is_read(sys.stderr)]):
+            raise
+        return 1
+
+
+def _run(arguments: list[str]) -> int:
     lang = language(arguments)
     args = build_parser(lang).parse_args(arguments)
     args.lang = lang
@@ -319,11 +349,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command: Callable[[Any], int] = getattr(importlib.import_module(module), args.verb + "_command")
         return command(args)
     except CorpusError as error:
-        print(f"yuliao {args.verb}: {error}", file=sys.stderr)  # noqa: T201
+        print(say("error", lang, verb=args.verb, error=error), file=sys.stderr)  # noqa: T201
         return error.exit_status
     except KeyboardInterrupt:
-        print(f"yuliao {args.verb}: {STOPPED[lang]}", file=sys.stderr)  # noqa: T201
+        print(say("error", lang, verb=args.verb, error=say("stopped", lang)), file=sys.stderr)  # noqa: T201
         return 1
+
+
+def _is_read(stream: TextIO) -> bool:
+    """Whether somebody still reads a stream; where nobody does (`| head`), what is left goes nowhere, quietly."""
+    poll = select.poll()
+    poll.register(stream, 0)
+    if not any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0)):
+        return True
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return False
 
 
 if __name__ == "__main__":

@@ -1,19 +1,24 @@
 """What the verbs about recipes and versions do. Results go to stdout, progress and errors to stderr."""
 
+import hashlib
 import json
 import os
 import re
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from flows import server
+from flows import server, show
+from flows.words import say
 from pipeline.storage import Workspace
 from schemas.errors import CorpusError, RecipeError, StoreError
+
+_MADE = "corpus-"
 
 
 def out(text: str = "") -> None:
@@ -30,10 +35,6 @@ def _show(args: Any, value: dict[str, Any] | list[Any], lines: Iterable[str]) ->
     return 0
 
 
-def _say(args: Any, en: str, zh: str) -> str:
-    return zh if args.lang == "zh" else en
-
-
 def _workspace(args: Any, recipe: str | None = None) -> Workspace:
     default = Path(recipe).resolve().parent if recipe else Path.cwd()
     return Workspace(Path(args.workspace) if args.workspace else default)
@@ -46,28 +47,41 @@ def init_command(args: Any) -> int:
     if recipe.exists():
         raise RecipeError(f"{recipe} exists already; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-._") or "my-corpus"
+    name, note = _dataset_name(folder.resolve().name), ""
+    if name.startswith(_MADE):
+        note = "".join(f"\n{say('init.named', lang)}" for lang in ("en", "zh"))
     template = (files("flows") / "recipe.template.yaml").read_text("utf-8")
-    recipe.write_text(template.replace("DATASET_NAME", f"my/{name}"), encoding="utf-8")
+    head, _, rest = template.partition("DATASET_NAME")
+    line, _, rest = rest.partition("\n")
+    recipe.write_text(f"{head}my/{name}{line}{note}\n{rest}", encoding="utf-8")
     (folder / "raw").mkdir(exist_ok=True)
     example = folder / "raw" / "示例.txt"
     if not any((folder / "raw").iterdir()):
         example.write_text((files("flows") / "example.txt").read_text("utf-8"), encoding="utf-8")
-    out(_say(args, f"Put files into {folder / 'raw'}, then run:", f"把文件放进 {folder / 'raw'}，然后运行："))
+    out(say("init.next", args.lang, folder=folder / "raw"))
     out(f"  yuliao plan {recipe}")
     out(f"  yuliao run {recipe}")
     return 0
 
 
+def _dataset_name(folder: str) -> str:
+    """A dataset's name from a folder's; one made from its hash where no letter of it may stand in a name."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder).strip("-._")[:96]
+    if not name or (not folder.isascii() and not re.search("[A-Za-z]", name)):
+        return _MADE + hashlib.sha256(folder.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+    return name
+
+
 def plan_command(args: Any) -> int:
     """Check everything that can be checked without reading data, and say what a run would do."""
     from pipeline.engine import plan_shards
-    from pipeline.plan import Plan, load_recipe
+    from pipeline.explain import test_of
+    from pipeline.plan import Plan
     from pipeline.snapshot import Snapshot, list_inputs
     from schemas.source import InputFile
 
     recipe = Path(args.recipe)
-    plan = Plan.of(load_recipe(recipe), recipe.resolve().parent)
+    plan = Plan.load(recipe)
     inputs: list[InputFile] = []
     for source in plan.recipe.sources:
         if source.hub is None:
@@ -90,48 +104,41 @@ def plan_command(args: Any) -> int:
             for s in plan.recipe.sources
         ],
         "steps": [{"kind": step.kind, "revision": step.revision, "adds": list(step.adds)} for step in plan.steps],
-        "rules": [check.reason for check in plan.checks],
+        "rules": [{"reason": c.reason, "column": c.rule.column, "test": test_of(c)} for c in plan.checks],
         "files": len(inputs),
         "bytes": size,
         "shards": len(shards),
         "disk_needed": needed,
         "disk_free": free,
     }
-    status = _show(args, value, _plan_lines(plan, value))
+    status = _show(args, value, show.plan_lines(plan, value, args.lang))
     if needed > free:
         raise StoreError(f"{workspace.root}: about {needed >> 20} MiB are needed and {free >> 20} MiB are free")
     return status
-
-
-def _plan_lines(plan: Any, value: dict[str, Any]) -> list[str]:
-    lines = [f"{value['dataset']}  fingerprint {value['fingerprint'][:16]}", "sources:"]
-    lines += [f"  {s['id']:<20} {s['files']:>8} files  {s['license']}" for s in value["sources"]]
-    lines.append("steps:")
-    lines += [f"  {step['kind']:<20} adds {', '.join(step['adds']) or '-'}" for step in value["steps"]]
-    lines.append("rules, in order:")
-    for check in plan.checks:
-        bound = "" if check.threshold is None else _short(check.threshold)
-        test = {"low": f">= {bound}", "high": f"<= {bound}"}.get(check.side)
-        wanted = next((w for w in (check.rule.one_of, check.rule.none_of, check.rule.equals) if w is not None), "")
-        lines.append(f"  {check.reason:<36} {test or wanted}")
-    lines.append(
-        f"{value['files']} files, {value['bytes'] / 1e6:.1f} MB, {value['shards']} shards; "
-        f"disk: about {value['disk_needed'] / 1e6:.0f} MB needed, {value['disk_free'] / 1e6:.0f} MB free"
-    )
-    return lines
 
 
 def run_command(args: Any) -> int:
     """Run a recipe through Prefect; a finished one is recognised before Prefect is imported."""
     from pipeline.curation import Curation
 
+    started = time.perf_counter()
     root = Path(args.workspace) if args.workspace else None
     curation = Curation.open(Path(args.recipe), root, sample=args.sample, limit=args.limit)
     if curation.finished:
         version = curation.previous.manifest.version if curation.previous else None
-        value = {"dataset": curation.plan.recipe.dataset, "version": version, "nothing_to_do": True}
-        done = f"{value['dataset']}@{version}" if not curation.sampled else str(curation.folder / "report.html")
-        return _show(args, value, [_say(args, f"nothing to do: {done} is up to date", f"无事可做：{done} 已是最新")])
+        summary: dict[str, Any] = {"dataset": curation.plan.recipe.dataset, "version": version, "nothing_to_do": True}
+        if curation.sampled:
+            summary["sampled"] = str(curation.folder / "report.html")
+    else:
+        summary = _run(args, root)
+    summary["wall_seconds"] = round(time.perf_counter() - started, 3)
+    return _show(args, summary, show.run_lines(summary, args.lang))
+
+
+def _run(args: Any, root: Path | None) -> dict[str, Any]:
+    """Run the flow and return its summary."""
+    if not args.json:
+        print(say("run.starting", args.lang), file=sys.stderr, flush=True)  # noqa: T201
     _end_at_once(args.lang)
     server.prepare()
     from flows.curate import curate
@@ -146,25 +153,7 @@ def run_command(args: Any) -> int:
             sample=args.sample,
             limit=args.limit,
         )
-    return _show(args, summary, _run_lines(args, summary))
-
-
-def _run_lines(args: Any, summary: dict[str, Any]) -> list[str]:
-    from pipeline.publish.publishing import funnel
-
-    if summary.get("nothing_to_do"):
-        return [_say(args, "nothing to do", "无事可做")]
-    name = f"{summary['dataset']}@{summary['version']}" if summary["version"] else _say(args, "sample", "抽样")
-    lines = [
-        _say(
-            args,
-            f"{name}: {summary['published']} of {summary['read']} documents in {summary['seconds']:.1f} s",
-            f"{name}：{summary['read']} 篇中保留 {summary['published']} 篇，用时 {summary['seconds']:.1f} 秒",
-        )
-    ]
-    lines += [f"  {row['source']:<20} {row['what']:<40} {row['documents']:>10}" for row in funnel(summary)]
-    lines += [f"{key}: {summary[key]}" for key in ("folder", "report", "ledger") if summary.get(key)]
-    return lines
+    return dict(summary)
 
 
 def _end_at_once(lang: str) -> None:
@@ -173,12 +162,11 @@ def _end_at_once(lang: str) -> None:
     An exception would have to pass Prefect's engine and client, which may swallow it or wait for a server that the
     same Ctrl-C ended.
     """
-    from flows.cli import STOPPED
     from flows.progress import progress
 
     def end(_signal: int, _frame: object) -> None:
         progress().stop()
-        print(f"yuliao run: {STOPPED[lang]}", file=sys.stderr, flush=True)  # noqa: T201
+        print(say("error", lang, verb="run", error=say("stopped", lang)), file=sys.stderr, flush=True)  # noqa: T201
         os._exit(1)
 
     signal.signal(signal.SIGINT, end)
@@ -186,10 +174,10 @@ def _end_at_once(lang: str) -> None:
 
 def deploy_command(args: Any) -> int:
     """Register a deployment of the recipe with a schedule; make the work pool where there is none."""
-    from pipeline.plan import Plan, load_recipe
+    from pipeline.plan import Plan
 
     recipe = Path(args.recipe).resolve()
-    plan = Plan.of(load_recipe(recipe), recipe.parent)
+    plan = Plan.load(recipe)
     server.prepare()
     if not server.configured():
         raise CorpusError(
@@ -206,7 +194,7 @@ def deploy_command(args: Any) -> int:
     }
     name = args.name or plan.recipe.dataset.replace("/", "--")
     register(name, parameters, pool=args.pool, cron=args.cron, timezone=args.timezone)
-    out(_say(args, f"deployment curate/{name} registered", f"已登记部署 curate/{name}"))
+    out(say("deploy.done", args.lang, name=name))
     out(f"  prefect worker start --pool {args.pool}")
     out(f"  prefect deployment run curate/{name}")
     return 0
@@ -221,42 +209,19 @@ def explain_command(args: Any) -> int:
     if args.text is not None:
         verdicts = [explain_text(Path(args.text), Path(args.recipe) if args.recipe else None)]
     else:
-        verdicts = explain_document(_workspace(args), args.document, run=args.run, version=args.of_version)
-    return _show(args, verdicts, (line for verdict in verdicts for line in _verdict_lines(args, verdict)))
+        version = _version_of(args, args.of_version).manifest if args.of_version else None
+        named = f"{version.dataset}@{version.version}" if version else None
+        verdicts = explain_document(_workspace(args), args.document, run=args.run, version=named)
+    return _show(args, verdicts, (line for v in verdicts for line in show.verdict_lines(v, args.lang)))
 
 
-def _verdict_lines(args: Any, verdict: dict[str, Any]) -> list[str]:
-    head = {"keep": ("KEPT", "保留"), "drop": ("REMOVED", "剔除")}[verdict["decision"]]
-    lines = [f"{_say(args, *head)}  {verdict['id']}  {verdict['source']}  {verdict['uri']}#{verdict['record']}"]
-    names = (
-        "run",
-        "version",
-        "stage",
-        "rule",
-        "value",
-        "threshold",
-        "detail",
-        "survivor_id",
-        "survivor_uri",
-        "jaccard",
-    )
-    lines += [f"  {name}: {_short(verdict[name])}" for name in names if verdict.get(name) is not None]
-    lines += [f"  {rule['reason']}: {_short(rule['value'])} ({rule['test']})" for rule in verdict.get("failed", [])]
-    return lines
-
-
-def _short(value: Any) -> str:
-    """A value as people read it: four digits of a number that has more."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _version_of(args: Any) -> Any:
-    """The version that `NAME[@V]` names in the workspace."""
+def _version_of(args: Any, wanted: str) -> Any:
+    """The version that `NAME[@V]` names in the workspace; `latest` is the one without a number."""
     from pipeline.publish.version import datasets_in, open_version
 
     workspace = _workspace(args)
-    name, _, number = args.version.partition("@")
-    version = open_version(workspace.store(name), number or None)
+    name, _, number = wanted.partition("@")
+    version = open_version(workspace.store(name), None if number in ("", "latest") else number)
     if version is None:
         known = ", ".join(datasets_in(workspace.root / "store")) or "none"
         raise StoreError(f"{workspace.root}: no dataset '{name}' is published here; published are: {known}")
@@ -285,29 +250,14 @@ def list_command(args: Any) -> int:
                     "sha256": version.sha256,
                 }
             )
-    lines = [
-        f"{r['dataset']}@{r['version']:<10} {r['documents']:>10} documents {r['characters']:>14} characters  "
-        f"{r['published_at']}  {r['sha256'][:12]}"
-        for r in rows
-    ]
-    return _show(args, rows, lines or [_say(args, "nothing is published here", "此处尚未发布任何数据集")])
+    return _show(args, rows, show.list_lines(rows, args.lang))
 
 
 def show_command(args: Any) -> int:
     """Show what a version holds and how it was built."""
-    version = _version_of(args)
-    manifest = version.manifest
-    lines = [f"{manifest.dataset}@{manifest.version}  sha256 {version.sha256}"]
-    previous = f"follows {manifest.previous.version}" if manifest.previous else "first version"
-    counts = manifest.counts
-    lines.append(f"{previous}; {counts.documents} documents, {counts.characters} characters, {counts.shards} shards")
-    lines.append(
-        f"this run: {counts.read} read, {counts.added} added, {counts.removed} removed, {counts.changed} changed"
-    )
-    lines += [f"  {s.id:<20} {s.license:<16} {s.published:>10} published" for s in manifest.sources]
-    lines += [f"  removed {entry['reason']:<32} {entry['count']:>10}" for entry in manifest.removed]
-    lines.append(str(version.folder))
-    return _show(args, manifest.model_dump(mode="json", by_alias=True), lines)
+    version = _version_of(args, args.version)
+    value = version.manifest.model_dump(mode="json", by_alias=True)
+    return _show(args, value, show.version_lines(version, args.lang))
 
 
 def report_command(args: Any) -> int:
@@ -316,7 +266,7 @@ def report_command(args: Any) -> int:
     if runs and re.fullmatch(r"[0-9a-f]{6,64}", args.version):
         path = Path(runs[0]["folder"]) / "report.html"
     else:
-        path = _version_of(args).folder / "report.html"
+        path = _version_of(args, args.version).folder / "report.html"
     return _show(args, {"report": str(path), "url": path.resolve().as_uri()}, [str(path), path.resolve().as_uri()])
 
 
@@ -325,7 +275,7 @@ def verify_command(args: Any) -> int:
     from flows.progress import progress, showing
     from pipeline.publish.verify import verify
 
-    version = _version_of(args)
+    version = _version_of(args, args.version)
     with showing(not args.json), progress().stage("verify", total=len(version.shards)) as bar:
         found = verify(version, bar.advance)
     value = {
@@ -337,13 +287,8 @@ def verify_command(args: Any) -> int:
         "faults": found.faults,
         "notes": found.notes,
     }
-    verdict = _say(args, "everything is as published", "与发布时完全一致") if not found.faults else ""
-    _show(
-        args,
-        value,
-        [*found.notes, *([f"{found.shards} shards, {found.documents} documents: {verdict}"] if verdict else [])],
-    )
+    _show(args, value, show.verify_lines(version, found, args.lang))
     if found.faults:
-        print("\n".join(found.faults), file=sys.stderr)  # noqa: T201
+        print(say("verify.faults", args.lang), *found.faults, sep="\n", file=sys.stderr)  # noqa: T201
         return 1
     return 0

@@ -9,7 +9,8 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,34 +18,104 @@ import pyarrow as pa
 
 from flows.pool import WorkerPool
 from flows.progress import progress, showing
+from flows.words import count, label, say
+from pipeline.readers.formats import detect_format
 from pipeline.storage import read_columns, replacing_folder, write_parquet
 from schemas.decision import FILES, QUARANTINE
+from schemas.document import document_id
 from schemas.errors import SourceError
-from schemas.recipe import parse_size
-from schemas.source import Fields, Limits, Source
+from schemas.recipe import Dedup, parse_size
+from schemas.source import Fields, InputFile, Limits, Source
 
 INPUT = "input"
+MOST_LINES = 20  # on stderr about files that were not read in full; all of them stand in files.parquet
+_WITH_FIELDS = ("json", "jsonl", "csv", "tsv", "parquet")
+# What the readers say to whoever has a recipe, and what it is called here.
+_REMEDIES = {
+    "check `path` in the recipe": "check INPUT",
+    "name the field in the recipe's fields.text": "name the field with --text-column",
+}
 
 
-def _source(args: Any) -> Source:
-    """The inputs as one nameless source; ids are those of the records where they have any."""
-    fields = Fields(text=args.text_column, id=args.id_column)
-    return Source(
-        id=INPUT, path=[str(Path(path).absolute()) for path in args.inputs], fields=fields, license="internal"
-    )
+@dataclass(frozen=True)
+class _Task:
+    """The inputs of a tool as one nameless source; ids are those of the records where they have any."""
+
+    args: Any
+    source: Source
+    files: list[InputFile]
+
+    @classmethod
+    def of(cls, args: Any) -> "_Task":
+        """List the inputs. Raises SourceError where one matches no file."""
+        from pipeline.snapshot import list_inputs
+
+        fields = Fields(text=args.text_column, id=args.id_column or args.usual_id)
+        paths = [str(Path(path).absolute()) for path in args.inputs]
+        source = Source(id=INPUT, path=paths, fields=fields, license="internal")
+        try:
+            return cls(args, source, list_inputs(source, Path.cwd()))
+        except SourceError as error:
+            raise SourceError(_for_tools(str(error))) from None
+
+    def job(self, folder: Path, files: list[InputFile]) -> Any:
+        """What reads some of the files."""
+        from pipeline.engine import ReadJob
+
+        return ReadJob(folder, self.source, tuple(files), Limits(), int(parse_size(self.args.memory)), raw_ids=True)
+
+    def check_ids(self, documents: pa.Table | pa.RecordBatch) -> None:
+        """Refuse documents of which an id field that was asked for is not there: their id would be a made one.
+
+        Formats without fields have none to name. Raises SourceError naming the first such record.
+        """
+        if self.args.id_column is None:
+            return
+        rows = documents.select(["id", "uri", "record"]).to_pylist()
+        for id, uri, record in (row.values() for row in rows):
+            if id == document_id(INPUT, f"{uri}#{record}") and detect_format(uri).split(".")[0] in _WITH_FIELDS:
+                raise SourceError(
+                    f"{uri}, record {record}: the field '{self.args.id_column}' is not there or null; name the field "
+                    "of the id with --id-column, or leave the option out"
+                )
+
+    def check_read(self, outcomes: list[dict[str, Any]]) -> Counter[str]:
+        """List what was not read in full on stderr, and return how many files there are of each outcome.
+
+        Raises SourceError with the first reason where no document was read and not because the files are empty.
+        """
+        lang = self.args.lang
+        faults = [o for o in outcomes if o["outcome"] in ("partial", "failed")]
+        for o in faults[:MOST_LINES]:
+            print(f"{o['uri']}: {label(o['outcome'], lang)}: {_for_tools(o['reason'])}", file=sys.stderr)  # noqa: T201
+        if len(faults) > MOST_LINES:
+            print(say("tools.more", lang, n=len(faults) - MOST_LINES), file=sys.stderr)  # noqa: T201
+        unread = [o for o in outcomes if o["outcome"] in ("failed", "skipped")]
+        if unread and not any(o["records"] for o in outcomes):
+            reason = _for_tools(unread[0]["reason"])
+            raise SourceError(say("tools.none", lang, files=count(len(outcomes), "files", lang), reason=reason))
+        return Counter(o["outcome"] for o in outcomes)
 
 
-def _read_jobs(args: Any, out: Path) -> list[Any]:
-    from pipeline.engine import ReadJob, group_files
-    from pipeline.snapshot import list_inputs
+def _for_tools(message: str) -> str:
+    """A message of the readers with the remedy of a tool, which has no recipe."""
+    message = message.removeprefix(f"source '{INPUT}': ")
+    for theirs, ours in _REMEDIES.items():
+        message = message.replace(theirs, ours)
+    return message
 
-    source = _source(args)
-    files = list_inputs(source, Path.cwd())
-    memory = int(parse_size(args.memory))
-    return [
-        ReadJob(out / f"{number:05d}", source, tuple(group), Limits(), memory, raw_ids=True)
-        for number, group in enumerate(group_files(files))
-    ]
+
+@contextmanager
+def _filling(out: Path, owned: tuple[str, ...] = ()) -> Iterator[Path]:
+    """Yield a folder to fill aside of OUT; on an error OUT is as it was, and not there if it was not."""
+    there = out.exists()
+    try:
+        with replacing_folder(out, owned) as aside:
+            yield aside
+    except BaseException:
+        if not there and out.is_dir() and not any(out.iterdir()):
+            out.rmdir()
+        raise
 
 
 def _each(pool: WorkerPool, name: str, work: Any, jobs: list[Any]) -> list[Any]:
@@ -59,30 +130,32 @@ def _each(pool: WorkerPool, name: str, work: Any, jobs: list[Any]) -> list[Any]:
         return list(threads.map(one, jobs))
 
 
-def _gather(folders: list[Path], out: Path) -> Counter[str]:
-    """Write the outcomes of all files into OUT, and return how many there are of each."""
+def _gather(task: _Task, folders: list[Path], out: Path) -> Counter[str]:
+    """Write the outcomes of all files into OUT, and return how many there are of each. Raises as `check_read`."""
     for name, schema in (("files.parquet", FILES), ("quarantine.parquet", QUARANTINE)):
         write_parquet(out / name, schema, [read_columns(folder / name) for folder in folders])
-    return Counter(read_columns(out / "files.parquet", ["outcome"]).column(0).to_pylist())
+    for folder in folders:
+        task.check_ids(read_columns(folder / "documents.parquet", ["id", "uri", "record"]))
+    return task.check_read(read_columns(out / "files.parquet").to_pylist())
 
 
-def _read(args: Any, pool: WorkerPool, scratch: Path) -> list[Path]:
-    from pipeline.engine import read_shard
+def _read(task: _Task, pool: WorkerPool, scratch: Path) -> list[Path]:
+    from pipeline.engine import group_files, read_shard
 
-    jobs = _read_jobs(args, scratch / "read")
+    jobs = [task.job(scratch / f"{number:05d}", group) for number, group in enumerate(group_files(task.files))]
     _each(pool, "read", read_shard, jobs)
     return [job.folder for job in jobs]
 
 
 def ingest_command(args: Any) -> int:
     """Read everything into OUT/documents, and account for every file in OUT/files.parquet."""
-    out = Path(args.out)
-    with showing(True), replacing_folder(out, ("documents",)) as aside, WorkerPool(args.workers) as pool:
-        folders = _read(args, pool, aside / "scratch")
+    task, out = _Task.of(args), Path(args.out)
+    with showing(True), _filling(out, ("documents",)) as aside, WorkerPool(args.workers) as pool:
+        folders = _read(task, pool, aside / "scratch")
+        outcomes = _gather(task, folders, aside)
         (aside / "documents").mkdir()
         for number, folder in enumerate(folders):
             (folder / "documents.parquet").rename(aside / "documents" / f"part-{number:05d}.parquet")
-        outcomes = _gather(folders, aside)
         shutil.rmtree(aside / "scratch")
     _result({"files": outcomes.total(), **dict(sorted(outcomes.items())), "out": str(out)})
     return 0
@@ -92,15 +165,15 @@ def measure_command(args: Any) -> int:
     """Measure everything and decide on each document, into OUT/signals."""
     from pipeline.engine import MeasureJob, measure_shard
     from pipeline.explain import default_plan
-    from pipeline.plan import Plan, load_recipe
+    from pipeline.plan import Plan
 
-    recipe = Path(args.recipe) if args.recipe else None
-    plan = Plan.of(load_recipe(recipe), recipe.resolve().parent) if recipe else default_plan()
+    plan = Plan.load(Path(args.recipe)) if args.recipe else default_plan()
     dedup, memory = plan.recipe.dedup, int(parse_size(args.memory))
-    out = Path(args.out)
+    task, out = _Task.of(args), Path(args.out)
     decisions: Counter[str] = Counter()
-    with showing(True), replacing_folder(out, ("signals",)) as aside, WorkerPool(args.workers) as pool:
-        folders = _read(args, pool, aside / "scratch")
+    with showing(True), _filling(out, ("signals",)) as aside, WorkerPool(args.workers) as pool:
+        folders = _read(task, pool, aside / "scratch")
+        _gather(task, folders, aside)
         jobs = [
             MeasureJob(
                 aside / "scratch" / f"measured-{n:05d}",
@@ -119,7 +192,6 @@ def measure_command(args: Any) -> int:
                 table = _decided(plan, job.folder)
                 write_parquet(aside / "signals" / f"part-{number:05d}.parquet", table.schema, [table])
                 decisions.update(table.column("decision").to_pylist())
-        _gather(folders, aside)
         shutil.rmtree(aside / "scratch")
     _result({"documents": decisions.total(), **dict(sorted(decisions.items())), "out": str(out)})
     return 0
@@ -149,33 +221,29 @@ def _decided(plan: Any, folder: Path) -> pa.Table:
 def dedup_command(args: Any) -> int:
     """Find exact and verified near-duplicates; only removed documents are listed, each with its survivor."""
     from pipeline.dedup.tool import dedup_documents
-    from pipeline.engine import ReadJob
-    from pipeline.snapshot import list_inputs
-    from schemas.recipe import Dedup
 
-    source, out = _source(args), Path(args.out)
-    files = list_inputs(source, Path.cwd())
-    job = ReadJob(out, source, tuple(files), Limits(), int(parse_size(args.memory)), raw_ids=True)
+    task, out = _Task.of(args), Path(args.out)
     outcomes: list[dict[str, Any]] = []
     places: list[pa.RecordBatch] = []
-    with showing(True), progress().stage("dedup"):
-        summary = dedup_documents(_documents(job, outcomes, places), out, Dedup(threshold=args.threshold))
-    _add_places(out / "duplicates.parquet", places)
-    write_parquet(out / "files.parquet", FILES, [pa.Table.from_pylist(outcomes, FILES)])
-    unread = [f"{o['uri']}: {o['outcome']}: {o['reason']}" for o in outcomes if o["outcome"] != "ok"]
-    for line in unread:
-        print(line, file=sys.stderr)  # noqa: T201
-    if outcomes and all(outcome["outcome"] in ("failed", "skipped") for outcome in outcomes):
-        raise SourceError(f"none of {len(outcomes)} files could be read; see {out / 'files.parquet'}")
+    with showing(True), _filling(out) as aside:
+        with progress().stage("dedup"):
+            documents = _documents(task, aside, outcomes, places)
+            summary = dedup_documents(documents, aside, Dedup(threshold=args.threshold))
+        _add_places(aside / "duplicates.parquet", places)
+        write_parquet(aside / "files.parquet", FILES, [pa.Table.from_pylist(outcomes, FILES)])
+        task.check_read(outcomes)
     _result({**asdict(summary), "out": str(out)})
     return 0
 
 
-def _documents(job: Any, outcomes: list[dict[str, Any]], places: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _documents(
+    task: _Task, out: Path, outcomes: list[dict[str, Any]], places: list[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
     """Batches of (id, text); `places` gathers where each id lies."""
     from pipeline.engine import documents_of
 
-    for batch in documents_of(job, outcomes, []):
+    for batch in documents_of(task.job(out, task.files), outcomes, []):
+        task.check_ids(batch)
         places.append(batch.select(["id", "uri", "record"]))
         yield batch.select(["id", "text"])
 

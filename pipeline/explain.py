@@ -1,16 +1,18 @@
 """Why is this document in, or out? Answers from the ledgers of runs, or for a text that nobody has read yet."""
 
+from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.plan import Plan, load_recipe
+from pipeline.plan import Plan
 from pipeline.select import Check, select
 from pipeline.step import apply
 from pipeline.storage import Workspace, read_columns
-from schemas.decision import Decision, Stage
+from schemas.decision import Decision, Outcome, Stage
 from schemas.document import document_id
 from schemas.errors import SourceError, StoreError
 from schemas.recipe import Recipe
@@ -20,33 +22,98 @@ from schemas.source import InputFile, Limits, Source
 def explain_document(
     workspace: Workspace, document: str, *, run: str | None = None, version: str | None = None
 ) -> list[dict[str, Any]]:
-    """Return the ledger rows of a document, by id or uri, newest run first; a duplicate's survivor is named by uri.
+    """Return why a document is in or out, or a file or record is no document; of the newest run first.
 
+    `document`: an id, a uri, `uri#record`, and either of them behind `source/`. A row is one of the ledger, a
+    duplicate's survivor named by uri; else `decision` is `unread` or `absent`, with `outcome` and `reason`.
     `run`: the first characters of a run's id. `version`: NAME@V. Raises StoreError when nothing is found.
     """
     found: list[dict[str, Any]] = []
-    runs = sorted(workspace.runs(), key=lambda r: Path(r["folder"]).stat().st_mtime_ns, reverse=True)
+    runs = sorted(workspace.runs(), key=lambda r: (Path(r["folder"]) / "run.json").stat().st_mtime_ns, reverse=True)
     for summary in runs:
-        named = f"{summary['dataset']}@{summary['version']}"
+        named = f"{summary['dataset']}@{summary['version']}" if summary["version"] else None
         if (run and not summary["run"].startswith(run)) or (version and named != version):
             continue
-        ledgers = sorted((Path(summary["folder"]) / "ledger").glob("*.parquet"))
-        rows = _rows(ledgers, "id", document) or _rows(ledgers, "uri", document)
-        for row in rows:
-            survivor = _rows(ledgers, "id", row["survivor_id"]) if row["survivor_id"] else []
-            row["survivor_uri"] = survivor[0]["uri"] if survivor else None
-            found.append({**row, "run": summary["run"][:16], "version": named if summary["version"] else "sample"})
+        origin = {
+            "run": summary["run"][:16],
+            "dataset": summary["dataset"],
+            "version": named,
+            "mode": summary["mode"],
+        }
+        found += [{**row, **origin} for row in _of_run(Path(summary["folder"]), _Place.all(document))]
     if not found:
         raise StoreError(
-            f"no document with the id or uri '{document}' in the ledgers of {workspace.private}; "
+            f"no document, file or record with the id or uri '{document}' in the runs of {workspace.private}; "
             "uris are relative to their source, ids are 32 hex digits"
         )
     return found
 
 
-def _rows(ledgers: list[Path], column: str, value: str) -> list[dict[str, Any]]:
-    tables = [table.filter(pc.equal(table.column(column), value)) for table in map(read_columns, ledgers)]
-    return [row for table in tables for row in table.to_pylist()]
+@dataclass(frozen=True)
+class _Place:
+    """One reading of what a user wrote: the id of a document, or a uri with or without record and source."""
+
+    column: str
+    value: str
+    source: str | None = None
+    record: int | None = None
+
+    @classmethod
+    def all(cls, text: str) -> list["_Place"]:
+        """Every reading there is; a uri may hold `#` and `/` itself."""
+        source, slash, rest = text.partition("/")
+        places = [cls("id", text)]
+        for within, uri in ((None, text), *([(source, rest)] if slash else [])):
+            places.append(cls("uri", uri, within))
+            head, hash_mark, record = uri.rpartition("#")
+            if hash_mark and record.isascii() and record.isdigit():
+                places.append(cls("uri", head, within, int(record)))
+        return places
+
+    def among(self, table: pa.Table) -> Any:
+        """Which rows of a table it means; a table of files has no record."""
+        mask = pc.equal(table.column(self.column), self.value)
+        if self.source is not None:
+            mask = pc.and_(mask, pc.equal(table.column("source"), self.source))
+        if self.record is not None and "record" in table.column_names:
+            mask = pc.and_(mask, pc.equal(table.column("record"), self.record))
+        return mask
+
+
+def _of_run(folder: Path, places: list[_Place]) -> list[dict[str, Any]]:
+    """The rows of a run's ledger and quarantine; where there is none, what became of the file."""
+    ledgers = sorted((folder / "ledger").glob("*.parquet"))
+    rows = _find(ledgers, places)
+    for row in rows:
+        survivor = _find(ledgers, [_Place("id", row["survivor_id"])]) if row["survivor_id"] else []
+        row["survivor_uri"] = survivor[0]["uri"] if survivor else None
+    bad = [_unread(row, "failed", row["record"]) for row in _find([folder / "quarantine.parquet"], places)]
+    if rows or bad:
+        return sorted([*rows, *bad], key=lambda row: (row["source"], row["uri"], row["record"]))
+    return [_no_document(row) for row in _find([folder / "files.parquet"], places)]
+
+
+def _find(paths: list[Path], places: list[_Place]) -> list[dict[str, Any]]:
+    """The rows of tables that any of the readings means."""
+    found: list[dict[str, Any]] = []
+    for table in (read_columns(path) for path in paths if path.exists()):
+        masks = [place.among(table) for place in places if place.column in table.column_names]
+        found += table.filter(reduce(pc.or_, masks)).to_pylist()
+    return found
+
+
+def _unread(row: dict[str, Any], outcome: str, record: int | None) -> dict[str, Any]:
+    names = ("source", "uri", "reason")
+    return {"decision": "unread", "id": None, **{n: row[n] for n in names}, "record": record, "outcome": outcome}
+
+
+def _no_document(file: dict[str, Any]) -> dict[str, Any]:
+    """A file of which the run has no such document: not read, or read and not in the sample or the record not there."""
+    row = _unread(file, file["outcome"], None)
+    if file["outcome"] in (Outcome.OK, Outcome.PARTIAL):
+        reason = f"the file was read, {file['records']} documents, but this one is not among those the run decided on"
+        row |= {"decision": "absent", "reason": reason}
+    return row
 
 
 def explain_text(path: Path, recipe: Path | None) -> dict[str, Any]:
@@ -56,7 +123,7 @@ def explain_text(path: Path, recipe: Path | None) -> dict[str, Any]:
     """
     from pipeline.readers.reading import read_file
 
-    plan = Plan.of(load_recipe(recipe), recipe.resolve().parent) if recipe else default_plan()
+    plan = Plan.load(recipe) if recipe else default_plan()
     if not path.is_file():
         raise SourceError(f"{path}: no such file")
     source = Source(id="text", path=str(path), license="internal")
@@ -97,9 +164,18 @@ def default_plan() -> Plan:
 def _failure(table: pa.Table, check: Check) -> dict[str, Any] | None:
     if select(table, [check]).kept[0]:
         return None
-    wanted = next((w for w in (check.rule.one_of, check.rule.none_of, check.rule.equals) if w is not None), None)
-    test = {"low": f"at least {check.threshold}", "high": f"at most {check.threshold}"}.get(
-        check.side, f"test {wanted}"
-    )
     value = table.column(check.rule.column)[0].as_py()
-    return {"reason": check.reason, "value": value, "threshold": check.threshold, "test": test}
+    return {"reason": check.reason, "value": value, "threshold": check.threshold, "test": test_of(check)}
+
+
+def test_of(check: Check) -> str:
+    """Return what a document must be to pass, in the words of a recipe: `char_count >= 50`, `lang in zh, yue`."""
+    rule = check.rule
+    if check.threshold is not None:
+        test = f"{'>=' if check.side == 'low' else '<='} {check.threshold:.10g}"
+    elif rule.equals is not None:
+        test = f"is {str(rule.equals).lower()}"
+    else:
+        words = rule.one_of if rule.one_of is not None else rule.none_of
+        test = f"{'in' if rule.one_of is not None else 'not in'} {', '.join(words or ())}"
+    return f"{rule.column} {test}"

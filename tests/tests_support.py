@@ -1,4 +1,6 @@
-"""Texts that tests write into corpora."""
+"""Texts that tests write into corpora, and the command called in this process."""
+
+import pytest
 
 # Sentences of the constitution and of old books: public domain, long enough for every rule of the preset.
 ARTICLES = [
@@ -26,3 +28,12 @@ def article(number: int) -> str:
     turned = "，".join(parts[number % len(parts) :] + parts[: number % len(parts)])
     own = "".join(chr(0x4E00 + (number * 131 + i * 977) % 5000) for i in range(60))
     return f"第{name}条　{turned}\n第{name}款　{second}\n附录{name}：{own}的说明见第{name}页，由编者写于当年的春天。"
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    """Call a verb in this process; returns exit status, results and messages."""
+    from flows.cli import main
+
+    status = main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return status, out, err

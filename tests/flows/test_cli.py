@@ -1,34 +1,25 @@
 """The command line, verb by verb, in this process: results, exit status, messages in two languages."""
 
 import json
+import re
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
-import pyarrow.parquet as pq
 import pytest
-from tests_support import article
+from tests_support import article, call
 
+from flows import show, words
 from flows.cli import build_parser, language, main
+from pipeline.plan import parse_recipe
 
 Make = Callable[..., Path]
 Run = Callable[..., dict]
 VERBS = ["init", "plan", "run", "deploy", "ingest", "measure", "dedup", "explain", "list", "show", "report", "verify"]
-
-
-@pytest.fixture
-def published(make_corpus: Make, curate_here: Run) -> Path:
-    """A folder in which one version of test/corpus is published."""
-    recipe = make_corpus(
-        {f"{n}.txt": article(n) for n in range(4)} | {"again.txt": article(2).replace("国", "囯", 1), "s.txt": "短。"}
-    )
-    curate_here(recipe)
-    return recipe.parent
-
-
-def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    status = main([str(argument) for argument in arguments])
-    out, err = capsys.readouterr()
-    return status, out, err
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
@@ -85,6 +76,26 @@ def test_wrong_use_ends_with_two(arguments: list[str], capsys: pytest.CaptureFix
     assert "usage: yuliao" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "r.yaml", "--limit", "x"], "--limit: 'x' is not a positive whole number"),
+        (["run", "r.yaml", "--limit", "0"], "--limit: '0' is not a positive whole number"),
+        (["run", "r.yaml", "--sample", "some"], "--sample: 'some' is not a share between 0 and 1"),
+        (["dedup", "x", "-o", "o", "--threshold", "y"], "--threshold: 'y' is not a Jaccard threshold"),
+    ],
+)
+@pytest.mark.parametrize(("lang", "head"), [("en", "error: "), ("zh", "错误：")])
+def test_a_wrong_value_is_answered_in_words(
+    arguments: list[str], message: str, lang: str, head: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([*arguments, "--lang", lang])
+    err = capsys.readouterr().err
+    assert head in err
+    assert message in err
+
+
 @pytest.mark.parametrize(("text", "share"), [("1%", 0.01), ("0.25", 0.25)])
 def test_a_sample_is_a_share(text: str, share: float) -> None:
     assert build_parser("en").parse_args(["run", "r.yaml", "--sample", text]).sample == share
@@ -101,6 +112,20 @@ def test_init_makes_a_recipe_that_passes_its_own_plan(tmp_path: Path, capsys: py
     assert "exists already; choose another folder" in err
 
 
+def test_init_names_the_dataset_after_the_folder_whatever_it_is_called(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = {}
+    for folder in ("语料一", "语料二", "2024", "新闻2024", "news"):
+        call(capsys, "init", tmp_path / folder)
+        text = (tmp_path / folder / "recipe.yaml").read_text("utf-8")
+        names[folder] = parse_recipe(text).dataset
+        assert ("目录名中没有" in text) == names[folder].startswith("my/corpus-")
+    assert (names["2024"], names["news"]) == ("my/2024", "my/news")
+    assert len(set(names.values())) == len(names)
+    assert all(re.fullmatch("my/corpus-[0-9a-f]{6}", names[folder]) for folder in ("语料一", "语料二", "新闻2024"))
+
+
 def test_init_runs_to_a_version(tmp_path: Path, capsys: pytest.CaptureFixture[str], curate_here: Run) -> None:
     call(capsys, "init", tmp_path / "mine")
     assert curate_here(tmp_path / "mine" / "recipe.yaml")["published"] == 1
@@ -115,7 +140,9 @@ def test_plan_prints_sources_steps_rules_and_disk(published: Path, capsys: pytes
         "6 files  public-domain",
         "characters ",
         "too_short",
-        "1 shards; disk",
+        "1 shard; disk",
+        "few_different_words                  unique_word_share >= 0.1",
+        "other_language                       lang in zh, yue, lzh",
     ):
         assert part in out
 
@@ -161,7 +188,7 @@ def test_list_show_report_and_verify_agree(published: Path, capsys: pytest.Captu
     assert "<html" in Path(report["report"]).read_text("utf-8")
     status, out, _ = call(capsys, "verify", "test/corpus", *at)
     assert status == 0
-    assert "1 shards, 4 documents: everything is as published" in out
+    assert "1 shard, 4 documents: everything is as published" in out
 
 
 def test_report_of_a_run_by_its_first_digits(published: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -194,137 +221,118 @@ def test_an_unknown_version_is_named_with_the_known_ones(
     assert message in err
 
 
-def test_explain_tells_rule_value_threshold_and_survivor(published: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    at = ("--workspace", published, "--json")
-    (short,) = json.loads(call(capsys, "explain", "s.txt", *at)[1])
-    assert (short["decision"], short["rule"], short["value"]) == ("drop", "too_short", 2)
-    (near,) = json.loads(call(capsys, "explain", "again.txt", *at)[1])
-    (kept,) = json.loads(call(capsys, "explain", "2.txt", *at)[1])
-    pair = {near["decision"]: near, kept["decision"]: kept}
-    assert pair["drop"]["survivor_uri"] == pair["keep"]["uri"]
-    assert 0.8 <= pair["drop"]["jaccard"] < 1
-    by_id = json.loads(call(capsys, "explain", short["id"], *at)[1])
-    assert by_id == [short]
-    text = call(capsys, "explain", "s.txt", "--workspace", published)[1]
-    assert text.startswith(f"REMOVED  {short['id']}  raw  s.txt#0")
-    assert "rule: too_short" in text
-    chinese = call(capsys, "explain", "s.txt", "--workspace", published, "--lang", "zh")[1]
-    assert chinese.startswith("剔除")
-
-
-def test_explain_a_text_that_nobody_read_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "new.txt"
-    path.write_bytes(article(1).encode("gb18030"))
-    (verdict,) = json.loads(call(capsys, "explain", "--text", path, "--json")[1])
-    assert (verdict["decision"], verdict["failed"], verdict["signals"]["lang"]) == ("keep", [], "zh")
-    path.write_text("Nothing Chinese here, only a short English sentence that says so twice. " * 3, encoding="utf-8")
-    (verdict,) = json.loads(call(capsys, "explain", "--text", path, "--json")[1])
-    assert verdict["decision"] == "drop"
-    assert "other_language" in [rule["reason"] for rule in verdict["failed"]]
+SUMMARY = {
+    "dataset": "test/corpus",
+    "version": "1.0.0",
+    "run": "0f",
+    "read": 3,
+    "published": 1,
+    "sources": {"raw": {"read": 3, "published": 1, "removed": {"too_short": 2}}},
+    "report": "/r.html",
+    "wall_seconds": 12.345,
+}
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "message"),
+    ("change", "lang", "expected"),
     [
-        (["explain"], 2, "either ID|URI or --text FILE"),
-        (["explain", "nothing.txt"], 1, "no document with the id or uri 'nothing.txt'"),
-        (["explain", "--text", "nowhere.txt"], 1, "nowhere.txt: no such file"),
+        ({}, "en", ["test/corpus@1.0.0: 1 of 3 documents published in 12.3 s", "removed: too_short", "published"]),
+        ({}, "zh", ["test/corpus@1.0.0：读入 3 篇，发布 1 篇，用时 12.3 秒", "剔除：太短 too_short", "报告: /r.html"]),
+        (
+            {"version": None},
+            "en",
+            ["sample of test/corpus: 1 of 3 documents would be published; nothing was published", "would be published"],
+        ),
+        ({"version": None}, "zh", ["将会发布 1 篇；未发布任何内容", "将会发布"]),
+        ({"unchanged": True}, "en", ["test/corpus@1.0.0 stays: no document changed (12.3 s)", "report: /r.html"]),
+        ({"unchanged": True}, "zh", ["test/corpus@1.0.0 不变：没有文档变化"]),
+        ({"nothing_to_do": True}, "zh", ["无事可做：test/corpus@1.0.0 已是最新"]),
     ],
 )
-def test_explain_says_what_it_lacks(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    arguments: list[str],
-    status: int,
-    message: str,
+def test_a_run_says_what_came_of_it(change: dict, lang: str, expected: list[str]) -> None:
+    text = "\n".join(show.run_lines(SUMMARY | change, lang))
+    for part in expected:
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("lang", "line"), [("en", "starting Prefect (the first start"), ("zh", "正在启动 Prefect（首次")]
+)
+def test_run_says_that_prefect_starts_and_how_long_the_whole_command_took(
+    make_corpus: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, lang: str, line: str
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    got, _, err = call(capsys, *arguments)
-    assert got == status
-    assert message in err
+    def slow(**_: object) -> dict:
+        time.sleep(0.3)
+        return {**SUMMARY, "seconds": 0.1}
+
+    monkeypatch.setitem(sys.modules, "flows.curate", SimpleNamespace(curate=slow))
+    monkeypatch.setattr("flows.server.prepare", lambda: None)
+    monkeypatch.setattr("flows.server.api", nullcontext)
+    monkeypatch.setattr("flows.commands._end_at_once", lambda lang: None)
+    recipe = make_corpus({"a.txt": article(1)})
+    status, _, err = call(capsys, "run", recipe, "--lang", lang)
+    assert status == 0
+    assert err.startswith(line)
+    status, out, err = call(capsys, "run", recipe, "--json")
+    assert json.loads(out)["wall_seconds"] >= 0.3
+    assert err == ""
+
+
+def test_a_finished_run_says_what_is_up_to_date(published: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = published / "recipe.yaml"
+    assert call(capsys, "run", recipe)[1] == "nothing to do: test/corpus@1.0.0 is up to date\n"
+
+
+def test_results_in_chinese_hold_no_english_sentence(
+    published: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    at = ("--workspace", published)
+    for arguments in (
+        ["plan", published / "recipe.yaml"],
+        ["list", *at],
+        ["show", "test/corpus@latest", *at],
+        ["verify", "test/corpus@latest", *at],
+        ["explain", "s.txt", *at],
+        ["explain", "again.txt", *at],
+    ):
+        status, out, _ = call(capsys, *arguments)
+        assert status == 0
+        for word in ("documents", "files", "shard", "adds", "removed", "published", "rule", "version:", "stage"):
+            assert not re.search(rf"(?<![\w./-]){word}\b", out), (arguments, word)
+    status, _, err = call(capsys, "show", "no/such", *at)
+    assert err.startswith("yuliao show 错误：")
+
+
+def test_every_word_stands_in_both_languages_with_the_same_blanks() -> None:
+    table = words._words()
+    for key, text in table["texts"].items():
+        assert set(text) == {"en", "zh"}, key
+        blanks = [set(re.findall(r"\{(\w+)\}", text[lang])) for lang in ("en", "zh")]
+        assert blanks[0] == blanks[1], key
+    assert words.stage("write shards", "zh") == "写分片"
+    assert words.stage("write shards", "en") == "write shards"
+    assert [words.count(n, "shards", "en") for n in (0, 1, 2)] == ["0 shards", "1 shard", "2 shards"]
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [["plan", "recipe.yaml"], ["run", "--help"]])
+def test_a_reader_that_leaves_is_met_quietly(
+    make_corpus: Make, monkeypatch: pytest.MonkeyPatch, arguments: list[str], unbuffered: str
+) -> None:
+    recipe = make_corpus({"a.txt": article(1)})
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    command = [sys.executable, "-m", "flows.cli", *arguments]
+    with subprocess.Popen(command, cwd=recipe.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode in (0, 1)
 
 
 def test_nothing_is_published_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(capsys, "list", "--workspace", tmp_path)[:2] == (0, "nothing is published here\n")
     assert "此处尚未发布" in call(capsys, "list", "--workspace", tmp_path, "--lang", "zh")[1]
-
-
-def test_ingest_accounts_for_every_file(make_corpus: Make, tmp_path: Path, yuliao: Callable) -> None:
-    raw = (
-        make_corpus(
-            {
-                "a.txt": article(1),
-                "b/c.jsonl": json.dumps({"id": "x", "text": article(2)}) + "\n{",
-                ".DS_Store": b"\0\1",
-            }
-        ).parent
-        / "raw"
-    )
-    out = tmp_path / "out"
-    for _ in range(2):
-        done = yuliao("ingest", raw, "-o", out, "--workers", 1)
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout) == {"files": 3, "ok": 1, "partial": 1, "skipped": 1, "out": str(out)}
-    documents = pq.read_table(out / "documents").to_pylist()
-    assert sorted((row["uri"], row["record"]) for row in documents) == [("a.txt", 0), ("b/c.jsonl", 0)]
-    files = {row["uri"]: row for row in pq.read_table(out / "files.parquet").to_pylist()}
-    assert files["b/c.jsonl"]["bad_records"] == 1
-    assert files[".DS_Store"]["reason"]
-    assert pq.read_table(out / "quarantine.parquet").column("uri").to_pylist() == ["b/c.jsonl"]
-    assert sorted(path.name for path in out.iterdir()) == ["documents", "files.parquet", "quarantine.parquet"]
-
-
-def test_measure_decides_on_each_document_under_its_own_id(tmp_path: Path, yuliao: Callable) -> None:
-    rows = [
-        {"id": "good", "text": article(1)},
-        {"id": "short", "text": "短。"},
-        {"id": "en", "text": "An English text. " * 20},
-    ]
-    (tmp_path / "docs.jsonl").write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
-    done = yuliao("measure", tmp_path / "docs.jsonl", "-o", tmp_path / "out", "--workers", 1)
-    assert done.returncode == 0, done.stderr
-    found = {row["id"]: row for row in pq.read_table(tmp_path / "out/signals").to_pylist()}
-    assert {id: (row["decision"], row["reason"]) for id, row in found.items()} == {
-        "good": ("keep", ""),
-        "short": ("drop", "too_short"),
-        "en": ("drop", "other_language"),
-    }
-    assert {"lang", "script", "mixed", "char_count", "han_share"} <= set(found["good"])
-    assert [(row["uri"], row["record"]) for row in found.values()] == [("docs.jsonl", n) for n in range(3)]
-
-
-def test_dedup_lists_only_what_is_removed(tmp_path: Path, yuliao: Callable) -> None:
-    rows = [{"id": str(n), "text": article(n)} for n in range(6)]
-    rows += [{"id": "near", "text": article(3).replace("国", "囯", 1) + "完。"}, {"id": "same", "text": article(4)}]
-    (tmp_path / "docs.jsonl").write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
-    done = yuliao("dedup", tmp_path / "docs.jsonl", "-o", tmp_path / "out")
-    assert done.returncode == 0, done.stderr
-    found = {row["id"]: row for row in pq.read_table(tmp_path / "out/duplicates.parquet").to_pylist()}
-    assert set(found) == {"3", "same"}
-    assert (found["3"]["survivor_id"], found["3"]["kind"]) == ("near", "near")
-    assert (found["3"]["uri"], found["3"]["record"], found["3"]["survivor_record"]) == ("docs.jsonl", 3, 6)
-    assert (found["same"]["survivor_id"], found["same"]["kind"], found["same"]["jaccard"]) == ("4", "exact", 1.0)
-
-
-@pytest.mark.parametrize(
-    ("files", "status", "message"),
-    [
-        (
-            {"a.jsonl": b'{"id": "x", "text": "a"}', "b.jsonl": b'{"id": "x", "text": "b"}'},
-            1,
-            "1 ids come more than once, the first is 'x'",
-        ),
-        ({"a.jsonl": b"\x89PNG\r\n\x1a\n\0\0"}, 1, "none of 1 files could be read"),
-        ({"a.jsonl": b'{"id": "x", "text": "a"}\n{"id": "x", "text": "b"}'}, 0, "the id 'x' occurs again in this file"),
-    ],
-)
-def test_dedup_says_what_it_cannot_answer_for(
-    tmp_path: Path, yuliao: Callable, files: dict[str, bytes], status: int, message: str
-) -> None:
-    for name, content in files.items():
-        (tmp_path / name).write_bytes(content)
-    done = yuliao("dedup", *(tmp_path / name for name in files), "-o", tmp_path / "out")
-    assert done.returncode == status
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr

@@ -1,0 +1,38 @@
+"""The words of results, messages and progress, in English or Chinese.
+
+They are data (`words.yaml`), both languages beside each other, so that no wording hides in code; what has no Chinese
+there (a step's kind, a column, a path) is said as it stands.
+"""
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+
+@cache
+def _words() -> dict[str, dict[str, Any]]:
+    import yaml
+
+    table: dict[str, dict[str, Any]] = yaml.safe_load((files("flows") / "words.yaml").read_text("utf-8"))
+    return table
+
+
+def say(key: str, lang: str, **values: object) -> str:
+    """Return a text of `words.yaml` in a language (en or zh), with values filled in."""
+    return str(_words()["texts"][key][lang]).format(**values)
+
+
+def count(number: int, what: str, lang: str) -> str:
+    """Return `1 shard`, `2 shards`, `2 个分片`; `what` is files, shards, documents or characters."""
+    words = _words()["counts"][what]
+    return str(words["one"] if number == 1 and lang == "en" else words[lang]).format(n=number)
+
+
+def label(name: str, lang: str) -> str:
+    """Return what a field of a result, or one of its set values, is called; its own name where there is no other."""
+    return str(_words()["labels"].get(name, name)) if lang == "zh" else name
+
+
+def stage(name: str, lang: str) -> str:
+    """Return what a stage of progress is called; `name` is what it is called in English."""
+    return str(_words()["stages"].get(name, name)) if lang == "zh" else name
