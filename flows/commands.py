@@ -131,7 +131,7 @@ def run_command(args: Any) -> int:
             summary["sampled"] = str(curation.folder / "report.html")
     else:
         summary = _run(args, root)
-    summary["wall_seconds"] = round(time.perf_counter() - started, 3)
+        summary["wall_seconds"] = round(time.perf_counter() - started, 3)
     return _show(args, summary, show.run_lines(summary, args.lang))
 
 
@@ -144,7 +144,7 @@ def _run(args: Any, root: Path | None) -> dict[str, Any]:
     from flows.curate import curate
     from flows.progress import showing
 
-    with showing(not args.json), server.api():
+    with showing(not args.json, args.lang), server.api():
         summary = curate(
             recipe=str(Path(args.recipe).resolve()),
             workspace=str(root.resolve()) if root else None,
@@ -276,14 +276,17 @@ def verify_command(args: Any) -> int:
     from pipeline.publish.verify import verify
 
     version = _version_of(args, args.version)
-    with showing(not args.json), progress().stage("verify", total=len(version.shards)) as bar:
+    with showing(not args.json, args.lang), progress().stage("verify", total=len(version.shards)) as bar:
         found = verify(version, bar.advance)
+    if args.rebuild and not found.faults:
+        found.faults += _made_again(args, version)
     value = {
         "dataset": version.manifest.dataset,
         "version": version.manifest.version,
         "sha256": version.sha256,
         "shards": found.shards,
         "documents": found.documents,
+        "rebuilt": bool(args.rebuild),
         "faults": found.faults,
         "notes": found.notes,
     }
@@ -292,3 +295,14 @@ def verify_command(args: Any) -> int:
         print(say("verify.faults", args.lang), *found.faults, sep="\n", file=sys.stderr)  # noqa: T201
         return 1
     return 0
+
+
+def _made_again(args: Any, version: Any) -> list[str]:
+    """Make the version again from its recipe and sources, in worker processes, and return what differs."""
+    from flows.pool import InWorkers, WorkerPool
+    from flows.progress import showing
+    from pipeline.publish.rebuild import rebuild
+
+    recipe = Path(args.rebuild)
+    with showing(not args.json, args.lang), WorkerPool(args.workers) as pool:
+        return rebuild(version, recipe, _workspace(args, args.rebuild), InWorkers(pool), threads=args.workers)

@@ -72,11 +72,11 @@ def plan_lines(plan: Any, value: dict[str, Any], lang: str) -> Iterator[str]:
 
 def run_lines(summary: dict[str, Any], lang: str) -> Iterator[str]:
     """What a run read, removed and published, or would publish; `wall_seconds` is what it took."""
-    seconds = f"{summary['wall_seconds']:.1f}"
     name = f"{summary['dataset']}@{summary['version']}" if summary.get("version") else summary["dataset"]
     if summary.get("nothing_to_do"):
         yield say("run.nothing", lang, what=summary.get("sampled") or name)
         return
+    seconds = f"{summary['wall_seconds']:.1f}"
     if summary.get("unchanged"):
         yield say("run.unchanged", lang, name=name, seconds=seconds)
     else:
