@@ -325,6 +325,19 @@ def _version_verbs(make: _Verbs) -> None:
         )
         make.workspace(parser)
         make.json(parser)
+    verify = parser
+    verify.add_argument(
+        "--rebuild",
+        metavar="RECIPE",
+        help=say("also make it again from its recipe and sources, and compare", "并按配方与来源重新构建后比较"),
+    )
+    verify.add_argument(
+        "--workers",
+        type=_positive,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help=say("worker processes of --rebuild (default: the cores)", "--rebuild 的工作进程数（默认：核数）"),
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

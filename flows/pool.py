@@ -7,13 +7,15 @@ with a transient error; the next job starts a new pool.
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
+from flows.progress import progress
 from schemas.errors import ShardError, TransientError
 
+J = TypeVar("J")
 R = TypeVar("R")
 
 
@@ -60,6 +62,29 @@ class WorkerPool:
                 f"a worker process died during {work.__name__} (out of memory, or killed); finished shards stay. "
                 "Use fewer --workers if it happens again"
             ) from error
+
+
+class InWorkers:
+    """Runs the jobs of a stage in a pool, with progress and without Prefect."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self.pool = pool
+
+    def each(self, stage: str, work: Callable[[J], R], jobs: Sequence[J], label: Callable[[J], str]) -> list[R]:  # noqa: ARG002
+        """Run a job a worker and return the results in order."""
+        with progress().stage(stage, total=len(jobs)) as bar, ThreadPoolExecutor(self.pool.workers) as threads:
+
+            def one(job: J) -> R:
+                result = self.pool.run(work, job)
+                bar.advance()
+                return result
+
+            return list(threads.map(one, jobs))
+
+    def here(self, stage: str, work: Callable[[], R], label: str) -> R:  # noqa: ARG002
+        """Run the work in this process."""
+        with progress().stage(stage):
+            return work()
 
 
 def _quiet() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from flows import words
+
 
 class Bar:
     """One stage's progress; `advance` may be called from any thread."""
@@ -22,8 +24,8 @@ class Bar:
 class Progress:
     """Shows stages; quiet unless `shown`."""
 
-    def __init__(self, shown: bool) -> None:
-        self.shown = shown
+    def __init__(self, shown: bool, lang: str = "en") -> None:
+        self.shown, self.lang = shown, lang
         self._rich: Any = None
         if shown and sys.stderr.isatty():
             from rich.console import Console
@@ -56,12 +58,15 @@ class Progress:
     def stage(self, name: str, total: int = 1) -> Iterator[Bar]:
         """Show a stage of `total` steps; one step is counted by itself."""
         started = time.perf_counter()
+        name = words.stage(name, self.lang) if self.shown else name
         task = self._rich.add_task(name, total=max(total, 1)) if self._rich is not None else None
         yield Bar(self._rich, task)
         if self._rich is not None:
             self._rich.update(task, completed=max(total, 1))
         elif self.shown:
-            print(f"{name}: {total} done in {time.perf_counter() - started:.1f} s", file=sys.stderr, flush=True)  # noqa: T201
+            seconds = f"{time.perf_counter() - started:.1f}"
+            line = words.say("stage.done", self.lang, name=name, total=total, seconds=seconds)
+            print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 _current = Progress(shown=False)
@@ -73,10 +78,10 @@ def progress() -> Progress:
 
 
 @contextmanager
-def showing(shown: bool) -> Iterator[None]:
-    """Show progress on stderr within the block."""
+def showing(shown: bool, lang: str = "en") -> Iterator[None]:
+    """Show progress on stderr within the block, in English or Chinese."""
     global _current
-    before, _current = _current, Progress(shown)
+    before, _current = _current, Progress(shown, lang)
     try:
         with _current:
             yield

@@ -8,7 +8,6 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from flows.pool import WorkerPool
+from flows.pool import InWorkers, WorkerPool
 from flows.progress import progress, showing
 from flows.words import count, label, say
 from pipeline.readers.formats import detect_format
@@ -118,18 +117,6 @@ def _filling(out: Path, owned: tuple[str, ...] = ()) -> Iterator[Path]:
         raise
 
 
-def _each(pool: WorkerPool, name: str, work: Any, jobs: list[Any]) -> list[Any]:
-    """Run a job a shard in the pool, with progress."""
-    with progress().stage(name, total=len(jobs)) as bar, ThreadPoolExecutor(pool.workers) as threads:
-
-        def one(job: Any) -> Any:
-            result = pool.run(work, job)
-            bar.advance()
-            return result
-
-        return list(threads.map(one, jobs))
-
-
 def _gather(task: _Task, folders: list[Path], out: Path) -> Counter[str]:
     """Write the outcomes of all files into OUT, and return how many there are of each. Raises as `check_read`."""
     for name, schema in (("files.parquet", FILES), ("quarantine.parquet", QUARANTINE)):
@@ -143,14 +130,14 @@ def _read(task: _Task, pool: WorkerPool, scratch: Path) -> list[Path]:
     from pipeline.engine import group_files, read_shard
 
     jobs = [task.job(scratch / f"{number:05d}", group) for number, group in enumerate(group_files(task.files))]
-    _each(pool, "read", read_shard, jobs)
+    InWorkers(pool).each("read", read_shard, jobs, str)
     return [job.folder for job in jobs]
 
 
 def ingest_command(args: Any) -> int:
     """Read everything into OUT/documents, and account for every file in OUT/files.parquet."""
     task, out = _Task.of(args), Path(args.out)
-    with showing(True), _filling(out, ("documents",)) as aside, WorkerPool(args.workers) as pool:
+    with showing(True, args.lang), _filling(out, ("documents",)) as aside, WorkerPool(args.workers) as pool:
         folders = _read(task, pool, aside / "scratch")
         outcomes = _gather(task, folders, aside)
         (aside / "documents").mkdir()
@@ -171,7 +158,7 @@ def measure_command(args: Any) -> int:
     dedup, memory = plan.recipe.dedup, int(parse_size(args.memory))
     task, out = _Task.of(args), Path(args.out)
     decisions: Counter[str] = Counter()
-    with showing(True), _filling(out, ("signals",)) as aside, WorkerPool(args.workers) as pool:
+    with showing(True, args.lang), _filling(out, ("signals",)) as aside, WorkerPool(args.workers) as pool:
         folders = _read(task, pool, aside / "scratch")
         _gather(task, folders, aside)
         jobs = [
@@ -186,7 +173,7 @@ def measure_command(args: Any) -> int:
             )
             for n, folder in enumerate(folders)
         ]
-        _each(pool, "measure", measure_shard, jobs)
+        InWorkers(pool).each("measure", measure_shard, jobs, str)
         with progress().stage("decide", total=len(jobs)):
             for number, job in enumerate(jobs):
                 table = _decided(plan, job.folder)
@@ -225,7 +212,7 @@ def dedup_command(args: Any) -> int:
     task, out = _Task.of(args), Path(args.out)
     outcomes: list[dict[str, Any]] = []
     places: list[pa.RecordBatch] = []
-    with showing(True), _filling(out) as aside:
+    with showing(True, args.lang), _filling(out) as aside:
         with progress().stage("dedup"):
             documents = _documents(task, aside, outcomes, places)
             summary = dedup_documents(documents, aside, Dedup(threshold=args.threshold))

@@ -191,6 +191,16 @@ def test_list_show_report_and_verify_agree(published: Path, capsys: pytest.Captu
     assert "1 shard, 4 documents: everything is as published" in out
 
 
+def test_verify_makes_the_version_again(published: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rebuild = ("--workspace", published, "--rebuild", published / "recipe.yaml", "--workers", 1)
+    status, out, err = call(capsys, "verify", "test/corpus", *rebuild, "--json")
+    assert (status, json.loads(out)["faults"], json.loads(out)["rebuilt"]) == (0, [], True)
+    (published / "raw/0.txt").write_text("别的。", encoding="utf-8")
+    status, _, err = call(capsys, "verify", "test/corpus", *rebuild)
+    assert status == 1
+    assert "a rebuild needs them as they were" in err
+
+
 def test_report_of_a_run_by_its_first_digits(published: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder,) = (published / "workspace/runs").iterdir()
     report = json.loads(call(capsys, "report", folder.name[:8], "--workspace", published, "--json")[1])
