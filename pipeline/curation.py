@@ -25,7 +25,7 @@ from pipeline.engine import (
     report_of,
     smallest_ids,
 )
-from pipeline.plan import Plan, load_recipe
+from pipeline.plan import Plan
 from pipeline.publish.shards import ShardJob, published_schema
 from pipeline.publish.version import (
     Version,
@@ -74,7 +74,7 @@ class Curation:
         is written but the cache of file hashes.
         """
         base = recipe.resolve().parent
-        plan = Plan.of(load_recipe(recipe), base)
+        plan = Plan.load(recipe)
         workspace = place or Workspace(root or base)
         previous = open_version(workspace.store(plan.recipe.dataset))
         earlier = _earlier_snapshot(workspace, previous, {source.id for source in plan.recipe.sources})

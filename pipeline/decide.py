@@ -1,7 +1,7 @@
 """The final decision on every document: rules, repeated ids, what is published already, duplicates; and the ledger.
 
-Runs in two passes over small columns. The first gathers, for all documents together, what survivors depend on (49
-bytes a document: id, content, priority, rule); the second writes each shard's decisions and ledger. Nothing is measured
+Runs in two passes over small columns. The first gathers, for all documents together, what survivors depend on (id,
+content, priority, rule: numbers, no texts); the second writes each shard's decisions and ledger. Nothing is measured
 here, so a changed threshold costs seconds.
 """
 

@@ -13,6 +13,7 @@ from pipeline.readers.content import Content, Unreadable
 from pipeline.readers.encoding import BinaryContent, Encoding, decode, detect
 from pipeline.readers.fields import Columns, parse_time, text_of
 from pipeline.step import Step
+from schemas.errors import ContractError
 from schemas.source import Fields, Limits
 
 EXCERPT = 200  # characters of a bad record that are kept
@@ -61,9 +62,9 @@ class Reader(Step):
     formats: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ()
 
-    def records(self, content: Content, intake: Intake) -> Iterator[Record | Bad]:
+    def records(self, content: Content, intake: Intake) -> Iterator[Record | Bad]:  # noqa: ARG002 - names of the contract
         """Yield the records in order. Raises Unreadable for a file, or the rest of it, that cannot be read."""
-        raise NotImplementedError
+        raise ContractError(f"the reader '{self.kind}' does not define records")
 
 
 def decided(content: Content, intake: Intake, hint: str | None = None) -> Encoding:

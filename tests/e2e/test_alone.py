@@ -52,7 +52,7 @@ def test_it_publishes_and_leaves_nothing_running(make_corpus: Callable[..., Path
     process = start(recipe, alone)
     out, err = process.communicate(timeout=200)
     assert json.loads(out)["published"] == 8, err
-    assert [p for p in psutil.process_iter() if _session_of(p) == process.pid] == []
+    _wait_until_alone(process.pid)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
@@ -65,17 +65,21 @@ def test_whatever_ends_it_ends_everything(make_corpus: Callable[..., Path], alon
         process.kill()
     else:
         os.killpg(process.pid, signal.SIGINT)
-    ended = time.monotonic()
     _, err = process.communicate(timeout=60)
     if how == signal.SIGINT:
         assert process.returncode == 1
         assert "Traceback" not in err
         assert "stopped; what was finished stays" in err
-    while left := [p for p in psutil.process_iter() if _session_of(p) == process.pid]:
-        assert time.monotonic() < ended + 30, left
-        time.sleep(0.1)
+    _wait_until_alone(process.pid)
     out, err = start(recipe, alone).communicate(timeout=200)
     assert json.loads(out)["published"] == 150, err
+
+
+def _wait_until_alone(session: int) -> None:
+    deadline = time.monotonic() + 30
+    while left := [p for p in psutil.process_iter() if _session_of(p) == session]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
 
 
 def _session_of(process: psutil.Process) -> int | None:
