@@ -164,6 +164,9 @@ def _end_at_once(lang: str) -> None:
     """
     from flows.progress import progress
 
+    # The tracker of the workers' semaphores outlives us by a moment, frees them, and would warn that it had to.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker")
+
     def end(_signal: int, _frame: object) -> None:
         progress().stop()
         print(say("error", lang, verb="run", error=say("stopped", lang)), file=sys.stderr, flush=True)  # noqa: T201
@@ -211,8 +214,17 @@ def explain_command(args: Any) -> int:
     else:
         version = _version_of(args, args.of_version).manifest if args.of_version else None
         named = f"{version.dataset}@{version.version}" if version else None
-        verdicts = explain_document(_workspace(args), args.document, run=args.run, version=named)
+        verdicts = explain_document(_workspace(args), _as_read(args.document), run=args.run, version=named)
     return _show(args, verdicts, (line for v in verdicts for line in show.verdict_lines(v, args.lang)))
+
+
+def _as_read(name: str) -> str:
+    """A name as the snapshot reads it: bytes of the shell that are no UTF-8 are GB18030."""
+    raw = os.fsencode(name)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("gb18030", "backslashreplace")
 
 
 def _version_of(args: Any, wanted: str) -> Any:

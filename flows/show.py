@@ -89,6 +89,10 @@ def run_lines(summary: dict[str, Any], lang: str) -> Iterator[str]:
             for reason, documents in row["removed"].items():
                 yield _row(source, say("row.removed", lang, reason=_reason(reason, lang)), documents)
             yield _row(source, say("row.published" if summary["version"] else "row.would", lang), row["published"])
+    outcomes: dict[str, int] = summary.get("files", {})
+    if set(outcomes) - {"ok"}:
+        listed = ", ".join(f"{number} {label(outcome, lang)}" for outcome, number in outcomes.items())
+        yield say("run.files", lang, counts=listed)
     for key in ("folder", "report", "ledger"):
         if summary.get(key):
             yield f"{label(key, lang)}: {summary[key]}"

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
 from pathlib import Path
+from stat import S_ISREG
 
 import pyarrow as pa
 
@@ -166,7 +167,8 @@ def list_files(
 
 def list_inputs(source: Source, base: Path) -> list[InputFile]:
     """Return the files of a source without hashing them, for tools that keep nothing. Raises SourceError as above."""
-    return [InputFile(source.id, uri, str(p), p.stat().st_size, "") for uri, p in list_files(source, base)]
+    listed = list_files(source, base)
+    return [InputFile(source.id, uri, str(p), p.stat().st_size if p.exists() else 0, "") for uri, p in listed]
 
 
 def _uri(path: Path, root: Path) -> str:
@@ -235,7 +237,7 @@ def _segment(part: str) -> str:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Every file and broken link below a folder, through links, each real folder once."""
+    """Everything below a folder that is no folder, be it a broken link or a pipe; through links, each folder once."""
     seen: set[str] = set()
     for place, folders, names in os.walk(folder, followlinks=True, onerror=_unlisted):
         real = os.path.realpath(place)
@@ -245,9 +247,7 @@ def _walk(folder: Path) -> Iterator[Path]:
         seen.add(real)
         folders.sort()
         for name in names:
-            path = Path(place) / name
-            if path.is_file() or path.is_symlink():
-                yield path
+            yield Path(place) / name
 
 
 def _unlisted(error: OSError) -> None:
@@ -298,6 +298,8 @@ def _hashes(paths: list[Path], cache_path: Path | None) -> list[tuple[int, str]]
         name = os.fsencode(path).decode("utf-8", "backslashreplace")
         try:
             stat = path.stat()
+            if not S_ISREG(stat.st_mode):  # a pipe would never end
+                return (name, 0, 0), UNREADABLE
             key = (name, stat.st_size, stat.st_mtime_ns)
             return key, known.get(key) or sha256_file(path)
         except OSError:

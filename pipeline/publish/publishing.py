@@ -2,6 +2,7 @@
 
 import getpass
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
@@ -37,6 +38,7 @@ def publish(curation: Curation, decided: Decided, manifest: Manifest | None, fac
         "read": decided.read.total(),
         "published": decided.kept.total(),
         "sources": _source_counts(decided),
+        "files": dict(sorted(sum(curation.outcomes.values(), Counter[str]()).items())),
         "report": str(report),
         "ledger": str(curation.folder / "ledger"),
         **facts,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.curation import Curation
+from pipeline.engine import is_done, plan_shards
 from pipeline.publish.version import LATEST, Version, environment, open_version
 from pipeline.stages import Runner, carry_out
 from pipeline.storage import ASIDE, Workspace, write_bytes
@@ -18,8 +19,9 @@ from schemas.errors import StoreError
 def rebuild(version: Version, recipe: Path, workspace: Workspace, runner: Runner, **options: Any) -> list[str]:
     """Repeat the run that made a version, from its sources and the version before it, and return what differs.
 
-    Nothing that was read or measured before is used. Empty where the manifests are equal to the byte; in another
-    environment (`Manifest.environment`) bytes may differ, so ids and texts of every shard are compared instead.
+    Nothing that was read or measured before is used, but what was read from files that are gone since. Empty where the
+    manifests are equal to the byte; in another environment (`Manifest.environment`) bytes may differ, so ids and texts
+    of every shard are compared instead.
     Raises StoreError where the recipe or the source files are no longer those of the version.
     """
     manifest = version.manifest
@@ -33,11 +35,21 @@ def rebuild(version: Version, recipe: Path, workspace: Workspace, runner: Runner
                     f"the files of source '{source.id}' are not those that {manifest.dataset}@{manifest.version} "
                     "was made from; a rebuild needs them as they were"
                 )
+        _lend(curation, workspace)
         facts = {"seconds": 0.0, "workers": 1, "peak_memory_bytes": 0, "prefect_flow_run": None}
         carry_out(curation, runner, lambda _: facts)
         again = open_version(place.store(manifest.dataset), manifest.version)
         assert again is not None
         return _differences(version, again)
+
+
+def _lend(curation: Curation, workspace: Workspace) -> None:
+    """Lend what was read from files that are gone or changed since: it is all there is left of them."""
+    for shard in plan_shards(curation.plan, curation.snapshot, set(curation.snapshot.batches)):
+        if any(file.gone for file in shard.files) and is_done(workspace.reading(shard.read_key)):
+            folder = curation.workspace.reading(shard.read_key)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.symlink_to(workspace.reading(shard.read_key), target_is_directory=True)
 
 
 @contextmanager

@@ -52,6 +52,8 @@ def opened(file: InputFile, limits: Limits) -> Iterator[Content]:
     Raises Unreadable when a limit on the unpacked size is passed, OSError when the file cannot be opened or read,
     StoreError when the temporary folder is full, SourceError when it cannot be used at all.
     """
+    if Path(file.path).exists() and not Path(file.path).is_file():
+        raise Unreadable("no regular file but a pipe, a socket or a device: nothing is read from it")
     with _stream(file.path) as stream:
         head = stream.read(8)
         stream.seek(0)

@@ -1,6 +1,7 @@
 """Versions over time: what changed documents displaced, gone files, cut-off publishing, what a version number means."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -275,12 +276,13 @@ def test_names_of_old_systems_and_broken_links_are_accounted_for(make_corpus: Ma
     except OSError:
         pytest.skip("this file system refuses names that are no UTF-8")
     (raw / "断链.txt").symlink_to(raw / "nowhere")
+    os.mkfifo(raw / "管道.txt")
     summary = curate_here(recipe)
     assert set(rows(recipe)) == {"0.txt", "公告.txt"}
     files = pq.read_table(Path(summary["report"]).parent / "files.parquet").to_pylist()
-    broken = next(row for row in files if row["uri"] == "断链.txt")
-    assert broken["outcome"] == "failed"
-    assert broken["reason"]
+    outcomes = {row["uri"]: (row["outcome"], bool(row["reason"])) for row in files}
+    assert outcomes["断链.txt"] == outcomes["管道.txt"] == ("failed", True)
+    assert summary["files"] == {"failed": 2, "ok": 2}
     assert Curation.open(recipe).finished
 
 

@@ -1,8 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from pipeline.snapshot import Snapshot, list_files, take
+from pipeline.snapshot import Snapshot, list_files, list_inputs, take
 from pipeline.storage import Workspace
 from schemas.errors import SourceError
 from schemas.source import UNREADABLE, Hub, Source
@@ -109,9 +110,11 @@ def test_links_are_followed_once_and_loops_end(tmp_path: Path) -> None:
     (tmp_path / "raw/loop").symlink_to(tmp_path / "raw")
     (tmp_path / "raw/more").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "raw/dangling.txt").symlink_to(tmp_path / "nowhere")
-    assert uris("raw", tmp_path) == uris("raw/**", tmp_path) == ["a.txt", "dangling.txt", "more/b.txt"]
+    os.mkfifo(tmp_path / "raw/pipe.txt")
+    assert uris("raw", tmp_path) == uris("raw/**", tmp_path) == ["a.txt", "dangling.txt", "more/b.txt", "pipe.txt"]
     snapshot = take([source("raw")], tmp_path, None)
-    assert [file.sha256 == UNREADABLE for file in snapshot.files] == [False, True, False]
+    assert [file.sha256 == UNREADABLE for file in snapshot.files] == [False, True, False, True]
+    assert [file.bytes for file in list_inputs(source("raw"), tmp_path)][1] == 0
 
 
 def test_the_workspace_is_no_input_of_its_own(tmp_path: Path) -> None:

@@ -47,6 +47,17 @@ def test_a_version_made_again_is_the_same_to_the_byte(published: Path) -> None:
     assert [path for path in (published.parent / "workspace").iterdir() if path.name.startswith(".")] == []
 
 
+def test_gone_and_changed_files_are_lent_what_was_read(published: Path, curate_here: Callable[..., dict]) -> None:
+    published.write_text(RECIPE + "on_gone: retract\n", encoding="utf-8")
+    curate_here(published)
+    (published.parent / "raw/1.txt").unlink()
+    (published.parent / "raw/2.txt").write_text(article(40), encoding="utf-8")
+    curate_here(published)
+    version = latest(published)
+    assert {entry["reason"] for entry in version.manifest.removed} == {"record.superseded", "source.gone"}
+    assert again(published, version) == []
+
+
 def test_what_differs_is_said(published: Path) -> None:
     version = latest(published)
     forged = Version(version.folder, version.manifest, "0" * 64)
