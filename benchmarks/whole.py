@@ -86,6 +86,7 @@ def main() -> None:
         folder = Path(name)
         unpack(args.shared / "data/mixed-raw.tar.zst", folder)
         rounds = [one_round(args.shared.resolve(), folder) for _ in range(args.rounds)]
+    print("<!-- made by benchmarks/whole.py -->")
     print(f"Median of {args.rounds} rounds on {os.cpu_count()} cores; kernels compiled before.\n")
     print("| command | wall s | CPU s | peak MiB of a process |")
     print("|---|---|---|---|")
