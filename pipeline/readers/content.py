@@ -53,7 +53,7 @@ def opened(file: InputFile, limits: Limits) -> Iterator[Content]:
     StoreError when the temporary folder is full, SourceError when it cannot be used at all.
     """
     if Path(file.path).exists() and not Path(file.path).is_file():
-        raise Unreadable("no regular file but a pipe, a socket or a device: nothing is read from it")
+        raise Unreadable("cannot be opened: no regular file but a folder, a pipe, a socket or a device")
     with _stream(file.path) as stream:
         head = stream.read(8)
         stream.seek(0)
