@@ -1,13 +1,14 @@
 """Deployments: the flow `curate` registered with a Prefect server, scheduled, its parameters checked."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.schedules import Cron, Schedule
 from prefect.types.entrypoint import EntrypointType
 
@@ -34,7 +35,8 @@ async def _register(name: str, parameters: dict[str, Any], pool: str, schedule: 
         try:
             await client.read_work_pool(pool)
         except ObjectNotFound:
-            await client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
+            with suppress(ObjectAlreadyExists):  # a worker that starts makes its pool, too
+                await client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
     deployment = await curate.ato_deployment(
         name=name,
         parameters=parameters,
