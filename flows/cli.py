@@ -276,6 +276,35 @@ def _tool_verbs(make: _Verbs) -> None:
         metavar="J",
         help=say("least Jaccard (default 0.8)", "最低 Jaccard 相似度（默认 0.8）"),
     )
+    dedup.add_argument(
+        "--against",
+        action="append",
+        metavar="NAME@V|DIR",
+        help=say(
+            "documents that stay: a version, its folder, or the OUT of an earlier `dedup --index`; may be repeated",
+            "保留不动的文档：版本、版本目录，或先前 `dedup --index` 的输出目录；可重复给出",
+        ),
+    )
+    dedup.add_argument(
+        "--index",
+        action="store_true",
+        help=say("leave an index of what is kept in OUT/index", "在 OUT/index 留下所保留文档的索引"),
+    )
+    dedup.add_argument(
+        "--scratch", metavar="DIR", help=say("folder for temporary files (default: OUT)", "临时文件目录（默认 OUT）")
+    )
+    make.workspace(dedup)
+
+    index = make.verb(
+        "index",
+        "what the index that `dedup --index` left holds; remove documents from it",
+        "查看 `dedup --index` 留下的索引，或从中移除文档",
+        "yuliao index out --remove ids.txt",
+    )
+    index.add_argument("index", metavar="OUT", help=say("folder that `dedup` wrote", "`dedup` 的输出目录"))
+    index.add_argument(
+        "--remove", metavar="FILE", help=say("text file of ids to remove, one a line", "要移除的编号，每行一个")
+    )
 
 
 def _version_verbs(make: _Verbs) -> None:
@@ -340,6 +369,10 @@ def _version_verbs(make: _Verbs) -> None:
     )
 
 
+# Which module a verb's command is in, where it is not flows.commands.
+_MODULES = {"ingest": "flows.tools", "measure": "flows.tools", "dedup": "flows.dedup", "index": "flows.dedup"}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb. Returns 0 when done, 1 when it failed or nobody reads its results any more, 2 for wrong use."""
     try:
@@ -357,7 +390,7 @@ def _run(arguments: list[str]) -> int:
     lang = language(arguments)
     args = build_parser(lang).parse_args(arguments)
     args.lang = lang
-    module = "flows.tools" if args.verb in ("ingest", "measure", "dedup") else "flows.commands"
+    module = _MODULES.get(args.verb, "flows.commands")
     try:
         command: Callable[[Any], int] = getattr(importlib.import_module(module), args.verb + "_command")
         return command(args)

@@ -212,7 +212,7 @@ def explain_command(args: Any) -> int:
     if args.text is not None:
         verdicts = [explain_text(Path(args.text), Path(args.recipe) if args.recipe else None)]
     else:
-        version = _version_of(args, args.of_version).manifest if args.of_version else None
+        version = version_of(args, args.of_version).manifest if args.of_version else None
         named = f"{version.dataset}@{version.version}" if version else None
         verdicts = explain_document(_workspace(args), _as_read(args.document), run=args.run, version=named)
     return _show(args, verdicts, (line for v in verdicts for line in show.verdict_lines(v, args.lang)))
@@ -227,7 +227,7 @@ def _as_read(name: str) -> str:
         return raw.decode("gb18030", "backslashreplace")
 
 
-def _version_of(args: Any, wanted: str) -> Any:
+def version_of(args: Any, wanted: str) -> Any:
     """The version that `NAME[@V]` names in the workspace; `latest` is the one without a number."""
     from pipeline.publish.version import datasets_in, open_version
 
@@ -267,7 +267,7 @@ def list_command(args: Any) -> int:
 
 def show_command(args: Any) -> int:
     """Show what a version holds and how it was built."""
-    version = _version_of(args, args.version)
+    version = version_of(args, args.version)
     value = version.manifest.model_dump(mode="json", by_alias=True)
     return _show(args, value, show.version_lines(version, args.lang))
 
@@ -278,7 +278,7 @@ def report_command(args: Any) -> int:
     if runs and re.fullmatch(r"[0-9a-f]{6,64}", args.version):
         path = Path(runs[0]["folder"]) / "report.html"
     else:
-        path = _version_of(args, args.version).folder / "report.html"
+        path = version_of(args, args.version).folder / "report.html"
     return _show(args, {"report": str(path), "url": path.resolve().as_uri()}, [str(path), path.resolve().as_uri()])
 
 
@@ -287,7 +287,7 @@ def verify_command(args: Any) -> int:
     from flows.progress import progress, showing
     from pipeline.publish.verify import verify
 
-    version = _version_of(args, args.version)
+    version = version_of(args, args.version)
     with showing(not args.json, args.lang), progress().stage("verify", total=len(version.shards)) as bar:
         found = verify(version, bar.advance)
     if args.rebuild and not found.faults:

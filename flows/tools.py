@@ -1,4 +1,4 @@
-"""The standalone tools: `ingest`, `measure` and `dedup` over files, without a recipe, a version or Prefect.
+"""The standalone tools: `ingest` and `measure` over files, without a recipe, a version or Prefect.
 
 They do with the same readers, steps and kernels what a run does, and write Parquet that any program reads.
 """
@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from pipeline.storage import read_columns, replacing_folder, write_parquet
 from schemas.decision import FILES, QUARANTINE
 from schemas.document import document_id
 from schemas.errors import SourceError
-from schemas.recipe import Dedup, parse_size
+from schemas.recipe import parse_size
 from schemas.source import Fields, InputFile, Limits, Source
 
 INPUT = "input"
@@ -37,7 +37,7 @@ _REMEDIES = {
 
 
 @dataclass(frozen=True)
-class _Task:
+class Task:
     """The inputs of a tool as one nameless source; ids are those of the records where they have any."""
 
     args: Any
@@ -45,7 +45,7 @@ class _Task:
     files: list[InputFile]
 
     @classmethod
-    def of(cls, args: Any) -> "_Task":
+    def of(cls, args: Any) -> "Task":
         """List the inputs. Raises SourceError where one matches no file."""
         from pipeline.snapshot import list_inputs
 
@@ -105,7 +105,7 @@ def _for_tools(message: str) -> str:
 
 
 @contextmanager
-def _filling(out: Path, owned: tuple[str, ...] = ()) -> Iterator[Path]:
+def filling(out: Path, owned: tuple[str, ...] = ()) -> Iterator[Path]:
     """Yield a folder to fill aside of OUT; on an error OUT is as it was, and not there if it was not."""
     there = out.exists()
     try:
@@ -117,7 +117,7 @@ def _filling(out: Path, owned: tuple[str, ...] = ()) -> Iterator[Path]:
         raise
 
 
-def _gather(task: _Task, folders: list[Path], out: Path) -> Counter[str]:
+def _gather(task: Task, folders: list[Path], out: Path) -> Counter[str]:
     """Write the outcomes of all files into OUT, and return how many there are of each. Raises as `check_read`."""
     for name, schema in (("files.parquet", FILES), ("quarantine.parquet", QUARANTINE)):
         write_parquet(out / name, schema, [read_columns(folder / name) for folder in folders])
@@ -126,7 +126,7 @@ def _gather(task: _Task, folders: list[Path], out: Path) -> Counter[str]:
     return task.check_read(read_columns(out / "files.parquet").to_pylist())
 
 
-def _read(task: _Task, pool: WorkerPool, scratch: Path) -> list[Path]:
+def _read(task: Task, pool: WorkerPool, scratch: Path) -> list[Path]:
     from pipeline.engine import group_files, read_shard
 
     jobs = [task.job(scratch / f"{number:05d}", group) for number, group in enumerate(group_files(task.files))]
@@ -136,15 +136,15 @@ def _read(task: _Task, pool: WorkerPool, scratch: Path) -> list[Path]:
 
 def ingest_command(args: Any) -> int:
     """Read everything into OUT/documents, and account for every file in OUT/files.parquet."""
-    task, out = _Task.of(args), Path(args.out)
-    with showing(True, args.lang), _filling(out, ("documents",)) as aside, WorkerPool(args.workers) as pool:
+    task, out = Task.of(args), Path(args.out)
+    with showing(True, args.lang), filling(out, ("documents",)) as aside, WorkerPool(args.workers) as pool:
         folders = _read(task, pool, aside / "scratch")
         outcomes = _gather(task, folders, aside)
         (aside / "documents").mkdir()
         for number, folder in enumerate(folders):
             (folder / "documents.parquet").rename(aside / "documents" / f"part-{number:05d}.parquet")
         shutil.rmtree(aside / "scratch")
-    _result({"files": outcomes.total(), **dict(sorted(outcomes.items())), "out": str(out)})
+    print_result({"files": outcomes.total(), **dict(sorted(outcomes.items())), "out": str(out)})
     return 0
 
 
@@ -156,9 +156,9 @@ def measure_command(args: Any) -> int:
 
     plan = Plan.load(Path(args.recipe)) if args.recipe else default_plan()
     dedup, memory = plan.recipe.dedup, int(parse_size(args.memory))
-    task, out = _Task.of(args), Path(args.out)
+    task, out = Task.of(args), Path(args.out)
     decisions: Counter[str] = Counter()
-    with showing(True, args.lang), _filling(out, ("signals",)) as aside, WorkerPool(args.workers) as pool:
+    with showing(True, args.lang), filling(out, ("signals",)) as aside, WorkerPool(args.workers) as pool:
         folders = _read(task, pool, aside / "scratch")
         _gather(task, folders, aside)
         jobs = [
@@ -180,7 +180,7 @@ def measure_command(args: Any) -> int:
                 write_parquet(aside / "signals" / f"part-{number:05d}.parquet", table.schema, [table])
                 decisions.update(table.column("decision").to_pylist())
         shutil.rmtree(aside / "scratch")
-    _result({"documents": decisions.total(), **dict(sorted(decisions.items())), "out": str(out)})
+    print_result({"documents": decisions.total(), **dict(sorted(decisions.items())), "out": str(out)})
     return 0
 
 
@@ -205,50 +205,6 @@ def _decided(plan: Any, folder: Path) -> pa.Table:
     return table.append_column("decision", decision).append_column("reason", reason)
 
 
-def dedup_command(args: Any) -> int:
-    """Find exact and verified near-duplicates; only removed documents are listed, each with its survivor."""
-    from pipeline.dedup.tool import dedup_documents
-
-    task, out = _Task.of(args), Path(args.out)
-    outcomes: list[dict[str, Any]] = []
-    places: list[pa.RecordBatch] = []
-    with showing(True, args.lang), _filling(out) as aside:
-        with progress().stage("dedup"):
-            documents = _documents(task, aside, outcomes, places)
-            summary = dedup_documents(documents, aside, Dedup(threshold=args.threshold))
-        _add_places(aside / "duplicates.parquet", places)
-        write_parquet(aside / "files.parquet", FILES, [pa.Table.from_pylist(outcomes, FILES)])
-        task.check_read(outcomes)
-    _result({**asdict(summary), "out": str(out)})
-    return 0
-
-
-def _documents(
-    task: _Task, out: Path, outcomes: list[dict[str, Any]], places: list[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    """Batches of (id, text); `places` gathers where each id lies."""
-    from pipeline.engine import documents_of
-
-    for batch in documents_of(task.job(out, task.files), outcomes, []):
-        task.check_ids(batch)
-        places.append(batch.select(["id", "uri", "record"]))
-        yield batch.select(["id", "text"])
-
-
-def _add_places(path: Path, places: list[pa.RecordBatch]) -> None:
-    """Say in which file and record the removed document and its survivor lie; a made id alone tells nobody."""
-    import pyarrow.compute as pc
-
-    duplicates = read_columns(path)
-    if not places:
-        return
-    known = pa.Table.from_batches(places)
-    for prefix, column in (("", "id"), ("survivor_", "survivor_id")):
-        rows = pc.index_in(duplicates.column(column), known.column("id").combine_chunks())
-        for name in ("uri", "record"):
-            duplicates = duplicates.append_column(prefix + name, known.column(name).take(rows))
-    write_parquet(path, duplicates.schema, [duplicates])
-
-
-def _result(value: dict[str, Any]) -> None:
+def print_result(value: dict[str, Any]) -> None:
+    """Print what a tool did, as JSON on stdout."""
     print(json.dumps(value, ensure_ascii=False))  # noqa: T201

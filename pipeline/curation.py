@@ -209,28 +209,17 @@ class Curation:
         """What near-duplicates are looked for in: published shards when appending, then this run's."""
         from pipeline.dedup.pairs import PAIRS_REVISION
 
-        published = self.previous.shards if self.append and self.previous else []
-        dataset = self.workspace.store(self.plan.recipe.dataset)
+        published = self.previous if self.append else None
         folders = [self.measure_folder(shard) for shard in self.shards]
         dedup = self.plan.recipe.dedup
         key = digest(
             "pairs",
             PAIRS_REVISION,
-            [shard.sha256 for shard in published],
+            [shard.sha256 for shard in published.shards] if published else [],
             [folder.name for folder in folders],
             dedup.model_dump(exclude={"keep", "exact", "near"}),
         )
-        return PairsJob(
-            self.workspace.pairs(key),
-            (
-                *(dataset / s.path.replace("shards/", "signatures/", 1) for s in published),
-                *(folder / "signatures.parquet" for folder in folders),
-            ),
-            (*(dataset / s.path for s in published), *(folder / "documents.parquet" for folder in folders)),
-            sum(shard.rows for shard in published),
-            dedup,
-            self.threads,
-        )
+        return PairsJob(self.workspace.pairs(key), tuple(folders), published, dedup, self.threads, self.memory)
 
     @property
     def wants_pairs(self) -> bool:

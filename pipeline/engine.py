@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +28,9 @@ from schemas.document import DOCUMENT, content_hashes
 from schemas.errors import ContractError, ShardError, SourceError
 from schemas.recipe import Dedup
 from schemas.source import UNREADABLE, InputFile, Limits, Source
+
+if TYPE_CHECKING:
+    from pipeline.publish.version import Version
 
 SHARD_BYTES = 16 << 20
 SHARD_FILES = 1024
@@ -74,14 +77,14 @@ class MeasureJob:
 
 @dataclass(frozen=True)
 class PairsJob:
-    """Everything `find_pairs_of` needs."""
+    """Everything `find_pairs_of` needs: measured folders, and the version whose documents stay, if any."""
 
     folder: Path
-    signatures: tuple[Path, ...]
-    texts: tuple[Path, ...]
-    published: int
+    measured: tuple[Path, ...]
+    published: "Version | None"
     dedup: Dedup
     threads: int
+    memory: int
 
 
 def plan_shards(plan: Plan, snapshot: Snapshot, numbers: Iterable[int]) -> list[Shard]:
@@ -221,18 +224,37 @@ def _one_batch(table: pa.Table) -> pa.RecordBatch:
 
 
 def find_pairs_of(job: PairsJob) -> dict[str, Any]:
-    """Find groups and verified pairs and write them, the report last."""
-    from pipeline.dedup.pairs import PAIRS, find_pairs, in_threads
+    """Find groups and verified pairs and write them, the report last.
+
+    Rows are those of the published version, shard by shard, and then those of the measured folders.
+    """
+    from pipeline.dedup.buckets import Signed
+    from pipeline.dedup.pairs import PAIRS, count_rows, fetch_parquet, find_pairs, in_threads, scratch_folder
+    from pipeline.publish.indexing import index_version
 
     started = time.perf_counter()
-    groups, pairs = find_pairs(
-        job.signatures,
-        job.texts,
-        job.dedup,
-        published=job.published,
-        scratch=job.folder / "scratch",
-        run=partial(in_threads, threads=job.threads),
-    )
+    run = partial(in_threads, threads=job.threads)
+    version = job.published
+    segments = index_version(version, version.manifest.version, job.dedup, run).segments if version else ()
+    texts = [folder / "documents.parquet" for folder in job.measured]
+    with scratch_folder(job.folder, "pairs") as scratch:
+        with Signed(scratch / "signed", job.dedup) as signed:
+            for folder in job.measured:
+                path = folder / "signatures.parquet"
+                for table in batches(path):
+                    signed.add(table, path)
+            signed.done()
+        found = find_pairs(
+            signed,
+            count_rows(texts),
+            fetch_parquet(texts),
+            job.dedup,
+            against=segments,
+            scratch=scratch,
+            memory=job.memory,
+            run=run,
+        )
+    groups, pairs = found.among(sum(map(len, segments)))
     write_parquet(job.folder / "groups.parquet", GROUPS, [pa.table({"group": groups}, schema=GROUPS)])
     write_parquet(job.folder / "pairs.parquet", PAIRS, [pairs])
     report = {"rows": len(groups), "pairs": pairs.num_rows, "seconds": round(time.perf_counter() - started, 3)}

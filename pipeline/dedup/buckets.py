@@ -1,17 +1,18 @@
 """Which documents are worth comparing: rows grouped by match form, band keys, and candidate pairs from buckets.
 
-Everything here works on signatures alone. Memory held: 24 bytes a row to group, then about 40 bytes a representative
-for each band being worked on; band keys (8 bytes a band) and sketches (1 byte a permutation) of representatives lie in
-scratch files that are mapped, so they may be dropped from memory again.
+Everything here works on signatures alone, out of memory: the keys of each band lie in a file of their own, and a band
+is one task that sorts its file (8 bytes a row while it does). Held for all rows: a sketch of one bit a permutation
+(16 bytes) and the number of characters (4 bytes).
 
-A sketch is the low byte of each minimum. Equal bytes estimate the Jaccard nearly as well as equal minima (measured
-RMSE .0321 against .0319), and the estimate may only reject: four standard errors below the threshold.
+A sketch is the lowest bit of each minimum; equal bits estimate the Jaccard (b-bit minwise hashing, Li and König 2010).
+The estimate may only reject: four standard errors below the threshold.
 """
 
-import errno
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -19,51 +20,102 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
-from pipeline.storage import open_parquet
 from schemas.errors import StoreError
 from schemas.recipe import Dedup
 
 Rows = npt.NDArray[np.int64]
+Packed = npt.NDArray[np.uint64]
 
 # Buckets up to this size are compared pair by pair.
 WHOLE = 64
-# In a larger bucket (a template) each member is compared with leaders only: members that came before it and resembled
-# fewer than KIN leaders. So a bucket costs its size times LEADERS estimates, keeps up to KIN leaders of a kind, and
-# gives at most NEAREST pairs a member, those of the highest estimates (more only where estimates tie).
+# In a larger bucket (a template) each member is compared with leaders only: members that come before it (longer ones
+# first) and resemble fewer than KIN leaders. So a bucket costs its size times LEADERS estimates, keeps up to KIN
+# leaders of a kind, and gives at most NEAREST pairs a member, those of the highest estimates (more where they tie).
 LEADERS, KIN, NEAREST = 128, 8, 16
-U64 = np.uint64
+# Rows are numbered in 32 bits, those of published documents included.
+MOST_ROWS = (1 << 32) - 2
+U64, U32 = np.uint64, np.uint32
+LOW = U64(0xFFFFFFFF)
 
 
-def group_rows(signatures: Sequence[Path]) -> Rows:
-    """Return for each row of all parts the lowest row number with the same match hash, -1 for empty match forms."""
-    hashes, empty = [], []
-    for path in signatures:
-        column = _column(path, "match_hash")
-        empty.append(column.is_null().to_numpy(zero_copy_only=False))
-        hashes.append(_fixed(column.fill_null(bytes(16)), np.uint64))
-    if not hashes:
-        return np.empty(0, np.int64)
-    both = np.concatenate(hashes)
-    order = np.lexsort((both[:, 1], both[:, 0]))
-    ordered = both[order]
-    first = np.ones(len(order), bool)
-    first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    groups = np.empty(len(order), np.int64)
-    # The sort is stable, so the first of a run is its lowest row.
-    groups[order] = order[first][np.cumsum(first) - 1]
-    groups[np.concatenate(empty)] = -1
-    return groups
+class Signed:
+    """Signatures of all rows, cut into what finding candidates needs; added batch by batch in row order.
+
+    Use as a context; `folder` then holds one file a band (4 bytes a row) and `hashes` (16 bytes a row).
+    """
+
+    def __init__(self, folder: Path, dedup: Dedup) -> None:
+        self.dedup, self.rows = dedup, 0
+        self._folder = folder
+        self._sketches: list[npt.NDArray[np.uint64]] = []
+        self._chars: list[npt.NDArray[np.uint32]] = []
+        self._blank: list[npt.NDArray[np.bool_]] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Signed":
+        self._folder.mkdir(parents=True, exist_ok=True)
+        names = ["hashes", *(f"band-{band:03d}" for band in range(self.dedup.bands))]
+        self._files = [self._stack.enter_context((self._folder / name).open("wb")) for name in names]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def add(self, batch: pa.RecordBatch | pa.Table, where: object = "") -> None:
+        """Append rows with the columns of `signature.signatures_schema`. Raises StoreError, naming `where`, when
+        their permutations are not those asked for, or when there are more rows than numbers for them.
+        """  # noqa: D205
+        found = column_of(batch, "match_hash")
+        minima = fixed(column_of(batch, "signature"), np.uint32)
+        check_width(minima.shape[1], self.dedup, where)
+        self._blank.append(found.is_null().to_numpy(zero_copy_only=False))
+        self._files[0].write(fixed(found.fill_null(bytes(16)), np.uint8).data)
+        keys, sketches = cut(minima, self.dedup)
+        for band, file in enumerate(self._files[1:]):
+            file.write(keys[band].data)
+        self._sketches.append(sketches)
+        self._chars.append(column_of(batch, "char_count").to_numpy().astype(np.uint32))
+        self.rows += len(minima)
+        if self.rows > MOST_ROWS:
+            raise StoreError(f"more than {MOST_ROWS:,} documents; split them and compare each part with --against")
+
+    def done(self) -> None:
+        """Close the files and join what is held; call when all is added."""
+        self._stack.close()
+        words = words_of(self.dedup)
+        self.sketches = joined(self._sketches, np.empty((0, words), np.uint64))
+        self.chars = joined(self._chars, np.empty(0, np.uint32))
+        self.blank = joined(self._blank, np.empty(0, np.bool_))
+
+    def hashes(self) -> npt.NDArray[np.uint64]:
+        """Return the match hashes, uint64, (rows, 2), zero for blank rows; mapped, so drop it soon."""
+        return mapped(self._folder / "hashes", np.uint64, (self.rows, 2))
+
+    def packed(self, band: int, representatives: npt.NDArray[np.bool_]) -> Packed:
+        """Return `key << 32 | row` of one band for the representatives, sorted."""
+        keys = np.fromfile(self._folder / f"band-{band:03d}", np.uint32)
+        return pack(keys, np.flatnonzero(representatives))
+
+    def candidates(self, packed: Packed) -> Packed:
+        """Return the pairs of one band that pass the estimate, as `one << 32 | other`, sorted, distinct.
+
+        In a small bucket `one` is the lower row; in a large one `other` is a leader.
+        """
+        found = _compare(packed, self.sketches, self.chars, self.hashes(), least_equal(self.dedup))
+        return distinct(found)
 
 
-def _column(path: Path, name: str) -> pa.Array:
-    with open_parquet(path) as file:
-        if name not in file.schema_arrow.names:
-            raise StoreError(f"{path}: has no column '{name}'; signatures hold match_hash and signature, sign it again")
-        column = file.read(columns=[name]).column(0).combine_chunks()
+def column_of(table: pa.RecordBatch | pa.Table, name: str) -> pa.Array:
+    """Return a column as one array."""
+    column = table.column(name)
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
     return pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
 
 
-def _fixed(column: pa.Array, dtype: Any) -> npt.NDArray[Any]:
+def fixed(column: pa.Array, dtype: Any) -> npt.NDArray[Any]:
     """View a fixed-size binary column without nulls as numbers, (rows, numbers)."""
     width = column.type.byte_width
     data = column.buffers()[1]
@@ -73,148 +125,224 @@ def _fixed(column: pa.Array, dtype: Any) -> npt.NDArray[Any]:
     return numbers
 
 
-class Sketches:
-    """Band keys and sketches of group representatives, in scratch files.
+def mapped(path: Path, dtype: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Map a file of numbers for reading."""
+    return np.asarray(np.memmap(path, dtype, "r", shape=shape)) if np.prod(shape) else np.empty(shape, dtype)
 
-    `rows` are the global row numbers of the representatives, ascending; other methods speak of positions in it.
-    """
 
-    def __init__(self, signatures: Sequence[Path], groups: Rows, dedup: Dedup, scratch: Path) -> None:
-        self.rows: Rows = np.flatnonzero(groups == np.arange(len(groups)))
-        self.dedup = dedup
-        self._folder = scratch
-        _reserve(scratch / "keys.u64", 8 * dedup.bands * len(self.rows))
-        keys, start, done = self._keys(), 0, 0
-        with (scratch / "sketches.u8").open("wb") as sketches:
-            for path in signatures:
-                part = _fixed(_column(path, "signature"), np.uint32)
-                self._check(path, part)
-                chosen = part[groups[start : start + len(part)] == np.arange(start, start + len(part))]
-                keys[:, done : done + len(chosen)] = _band_keys(chosen, dedup).T
-                sketches.write(_packed(chosen).data)
-                start, done = start + len(part), done + len(chosen)
-
-    def _check(self, path: Path, part: npt.NDArray[Any]) -> None:
-        if part.shape[1] != self.dedup.permutations:
-            raise StoreError(
-                f"{path}: signatures of {part.shape[1]} permutations, the recipe asks for {self.dedup.permutations}; "
-                "set dedup.permutations to what the version was made with, or build it again"
-            )
-
-    def candidates(self, band: int, place: Rows, published: int) -> npt.NDArray[np.uint64]:
-        """Return the pairs of one band that pass the estimate, as `left << 32 | right` of positions, sorted, unique.
-
-        `place` lists positions in the order in which members of a large bucket become leaders. Positions below
-        `published` are not paired with each other.
-        """
-        keys = self._keys()[band][place]
-        order = np.argsort(keys, kind="stable")
-        keys = keys[order]
-        same = keys[1:] == keys[:-1]
-        edges = np.diff(np.concatenate(([False], same, [False])).astype(np.int8))
-        begins, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) + 1
-        found = _compare_buckets(place[order], begins, ends, self._sketches(), self._least_equal(), published)
-        return distinct(found)
-
-    def _keys(self) -> npt.NDArray[np.uint64]:
-        return _mapped(self._folder / "keys.u64", np.uint64, (self.dedup.bands, len(self.rows)))
-
-    def _sketches(self) -> npt.NDArray[np.uint64]:
-        return _mapped(self._folder / "sketches.u8", np.uint64, (len(self.rows), -(-self.dedup.permutations // 8)))
-
-    def _least_equal(self) -> int:
-        """Return the least number of equal bytes of two sketches, padding included, that is not rejected."""
-        n = self.dedup.permutations
-        chance = self.dedup.threshold + (1 - self.dedup.threshold) / 256
-        least = n * chance - 4 * (n * chance * (1 - chance)) ** 0.5
-        return int(np.ceil(least)) + -n % 8
+def joined(blocks: list[npt.NDArray[Any]], empty: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Join blocks of rows and let go of them."""
+    whole = np.concatenate(blocks) if blocks else empty
+    blocks.clear()
+    return whole
 
 
 def distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return sorted distinct values. `np.unique` hashes since NumPy 2.3: 0.5 to 1 s for 1.3 M pairs, sorting 0.01 s."""
     ordered = np.sort(values)
+    if not len(ordered):
+        return ordered
     new = np.ones(len(ordered), bool)
-    new[1:] = ordered[1:] != ordered[:-1]
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
     return ordered[new]
 
 
-def _reserve(path: Path, size: int) -> None:
-    """Make a file of zeros that has its room on the disk, so that writing to it when mapped cannot fail.
+def runs(values: npt.NDArray[Any]) -> Iterator[tuple[int, int]]:
+    """Yield where runs of equal values begin and end."""
+    if len(values):
+        edges = [0, *(np.flatnonzero(values[1:] != values[:-1]) + 1).tolist(), len(values)]
+        yield from pairwise(edges)
 
-    A mapped file with holes would end the process by SIGBUS on a full disk. Raises OSError (ENOSPC) instead; where
-    the system or the file system cannot reserve room, the file is made with holes.
+
+def pack(keys: npt.NDArray[np.uint32], rows: Rows) -> Packed:
+    """Return `keys[row] << 32 | row` of some rows, sorted. Sorting single words is 10 times faster than arguments."""
+    packed = keys[rows].astype(np.uint64)
+    packed <<= U64(32)
+    packed |= rows.astype(np.uint64)
+    packed.sort()
+    return packed
+
+
+def check_width(permutations: int, dedup: Dedup, where: object) -> None:
+    """Raise StoreError when signatures are not of the permutations that are asked for."""
+    if permutations != dedup.permutations:
+        raise StoreError(
+            f"{where}: signatures of {permutations} permutations, the recipe asks for {dedup.permutations}; "
+            "set dedup.permutations to what the version was made with, or build it again"
+        )
+
+
+def words_of(dedup: Dedup) -> int:
+    """Return the 64-bit words of a sketch."""
+    return -(-dedup.permutations // 64)
+
+
+def least_equal(dedup: Dedup) -> int:
+    """Return the least number of equal bits of two sketches, padding included, that is not rejected."""
+    n = dedup.permutations
+    chance = (1 + dedup.threshold) / 2
+    least = n * chance - 4 * (n * chance * (1 - chance)) ** 0.5
+    return int(np.ceil(least)) + -n % 64
+
+
+def cut(minima: npt.NDArray[np.uint32], dedup: Dedup) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64]]:
+    """Return band keys, uint32, (bands, rows), and sketches, uint64, (rows, words), of signatures.
+
+    A key is the upper half of a multilinear hash; where two meet by chance, that costs one comparison of sketches.
     """
-    with path.open("wb") as file:
-        # Asked first, as a reservation that fails has by then taken all the room there is from every other process.
-        free = os.fstatvfs(file.fileno())
-        if size > free.f_bavail * free.f_frsize:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        if not size or not hasattr(os, "posix_fallocate"):  # macOS has no such call
-            file.truncate(size)
-            return
-        try:
-            os.posix_fallocate(file.fileno(), 0, size)
-        except OSError as error:
-            file.truncate(0)
-            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
-                raise
-            file.truncate(size)
-
-
-def _mapped(path: Path, dtype: Any, shape: tuple[int, int]) -> npt.NDArray[Any]:
-    if not shape[0] * shape[1]:
-        return np.empty(shape, dtype)
-    return np.asarray(np.memmap(path, dtype, "r+", shape=shape))
-
-
-def _band_keys(signatures: npt.NDArray[np.uint32], dedup: Dedup) -> npt.NDArray[np.uint64]:
-    """Return one 64-bit key a band, uint64, (rows, bands): multilinear; a collision costs one comparison."""
-    used = signatures[:, : dedup.bands * dedup.rows].astype(np.uint64)
-    factors = np.arange(1, dedup.rows + 1, dtype=np.uint64) * U64(0x9E3779B97F4A7C15) | U64(1)
-    return used.reshape(len(used), dedup.bands, dedup.rows) @ factors
-
-
-def _packed(signatures: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint8]:
-    """Return the low bytes of signatures, padded with zeros to whole 64-bit words."""
-    return np.pad(signatures.astype(np.uint8), ((0, 0), (0, -signatures.shape[1] % 8)))
+    keys = np.empty((dedup.bands, len(minima)), np.uint32)
+    sketches = np.zeros((len(minima), words_of(dedup)), np.uint64)
+    _cut(minima, dedup.rows, keys, sketches)
+    return keys, sketches
 
 
 @njit(cache=True, nogil=True)
-def _compare_buckets(members: Any, begins: Any, ends: Any, sketches: Any, least: Any, published: Any) -> Any:
-    """Return pairs (uint64, left << 32 | right) of buckets `members[begin:end]` that share at least `least` bytes."""
+def _cut(minima: Any, rows: Any, keys: Any, sketches: Any) -> None:
+    for i in range(len(minima)):
+        for band in range(len(keys)):
+            total = U64(0)
+            for k in range(rows):
+                total += (U64(k) * U64(0x9E3779B97F4A7C15) | U64(1)) * U64(minima[i, band * rows + k])
+            total *= U64(0x9E3779B97F4A7C15)
+            keys[band, i] = U32(total >> U64(32))
+        for k in range(minima.shape[1]):
+            sketches[i, k >> 6] |= U64(minima[i, k] & U32(1)) << U64(k & 63)
+
+
+def group_rows(hashes: npt.NDArray[np.uint64], blank: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Return for each row the lowest row with the same 128-bit hash, -1 for blank rows.
+
+    `hashes`: uint64, (rows, 2). Held meanwhile: 8 bytes a row for the sort, and the result.
+    """
+    groups = np.full(len(hashes), -1, np.int64)
+    upper = (hashes[:, 0] >> U64(32)).astype(np.uint32)
+    _group(pack(upper, np.flatnonzero(~blank)), hashes, groups)
+    return groups
+
+
+@njit(cache=True, nogil=True)
+def _group(packed: Any, hashes: Any, groups: Any) -> None:
+    """Rows with the same upper 32 bits stand together; those equal in all 128 form a group."""
+    firsts = np.empty(16, np.int64)
+    begin = 0
+    while begin < len(packed):
+        key = packed[begin] >> U64(32)
+        known = 0
+        i = begin
+        while i < len(packed) and packed[i] >> U64(32) == key:
+            row = np.int64(packed[i] & LOW)
+            found = -1
+            for k in range(known):
+                if hashes[firsts[k], 0] == hashes[row, 0] and hashes[firsts[k], 1] == hashes[row, 1]:
+                    found = k
+                    break
+            if found < 0:
+                if known == len(firsts):
+                    firsts = np.concatenate((firsts, np.empty(known, np.int64)))
+                firsts[known] = row
+                found = known
+                known += 1
+            groups[row] = firsts[found]
+            i += 1
+        begin = i
+
+
+@njit(inline="always")
+def equal_bits(one: Any, other: Any) -> Any:
+    """Count the equal bits of two rows of 64-bit words."""
+    total = np.int64(64 * len(one))
+    for k in range(len(one)):
+        x = one[k] ^ other[k]
+        x -= (x >> U64(1)) & U64(0x5555555555555555)
+        x = (x & U64(0x3333333333333333)) + ((x >> U64(2)) & U64(0x3333333333333333))
+        x = (x + (x >> U64(4))) & U64(0x0F0F0F0F0F0F0F0F)
+        total -= np.int64((x * U64(0x0101010101010101)) >> U64(56))
+    return total
+
+
+@njit(cache=True, nogil=True)
+def lead(rows: Any, sketches: Any, chars: Any, hashes: Any, least: Any) -> Any:
+    """Return the members of a large bucket in order, longest first, and which of them lead.
+
+    The order depends on texts alone: characters, then the match hash, so it is the same however rows are numbered.
+    """
+    order = np.empty(len(rows), np.uint64)
+    for i in range(len(rows)):
+        order[i] = (U64(0xFFFFFFFF - chars[rows[i]]) << U64(32)) | (hashes[rows[i], 0] >> U64(32))
+    rows = rows[np.argsort(order, kind="mergesort")]
+    leads = np.zeros(len(rows), np.bool_)
+    leaders = np.empty(LEADERS, np.int64)
+    led = 0
+    for i in range(len(rows)):
+        kin = 0
+        for k in range(led):
+            kin += equal_bits(sketches[rows[i]], sketches[leaders[k]]) >= least
+        if kin < KIN:
+            leads[i] = True
+            leaders[led] = rows[i]
+            led += 1
+            if led == LEADERS:
+                break
+    return rows, leads
+
+
+@njit(cache=True, nogil=True)
+def _compare(packed: Any, sketches: Any, chars: Any, hashes: Any, least: Any) -> Any:
+    """Return pairs (one << 32 | other) of the buckets of sorted `packed` whose sketches agree in `least` bits."""
     found = np.empty(1024, np.uint64)
     count = 0
-    leaders, equal = np.empty(max(LEADERS, WHOLE), np.int64), np.empty(max(LEADERS, WHOLE), np.int64)
-    for bucket in range(len(begins)):
-        whole = ends[bucket] - begins[bucket] <= WHOLE
+    equal = np.empty(LEADERS, np.int64)
+    begin = 0
+    while begin < len(packed):
+        end = begin + 1
+        while end < len(packed) and packed[end] >> U64(32) == packed[begin] >> U64(32):
+            end += 1
+        size = end - begin
+        if size == 1:
+            begin = end
+            continue
+        if size <= WHOLE:
+            if count + WHOLE * WHOLE > len(found):
+                found = np.concatenate((found, np.empty(len(found) + WHOLE * WHOLE, np.uint64)))
+            for i in range(begin + 1, end):
+                one = np.int64(packed[i] & LOW)
+                for k in range(begin, i):
+                    other = np.int64(packed[k] & LOW)
+                    if equal_bits(sketches[one], sketches[other]) >= least:
+                        found[count] = (U64(other) << U64(32)) | U64(one)
+                        count += 1
+            begin = end
+            continue
+        rows = (packed[begin:end] & LOW).astype(np.int64)
+        rows, leads = lead(rows, sketches, chars, hashes, least)
+        leaders = np.empty(LEADERS, np.int64)
         led = 0
-        for i in range(begins[bucket], ends[bucket]):
-            one = members[i]
+        for i in range(size):
+            one = rows[i]
             kin = 0
             if count + led > len(found):
                 found = np.concatenate((found, np.empty(len(found) + led, np.uint64)))
             for k in range(led):
-                equal[k] = _equal_bytes(sketches[one], sketches[leaders[k]])
+                equal[k] = equal_bits(sketches[one], sketches[leaders[k]])
                 kin += equal[k] >= least
-            enough = least if whole or kin <= NEAREST else np.sort(equal[:led])[led - NEAREST]
+            enough = least if kin <= NEAREST else np.sort(equal[:led])[led - NEAREST]
             for k in range(led):
-                other = leaders[k]
-                if equal[k] >= enough and (one >= published or other >= published):
-                    found[count] = (U64(min(one, other)) << U64(32)) | U64(max(one, other))
+                if equal[k] >= enough and equal[k] >= least:
+                    found[count] = (U64(one) << U64(32)) | U64(leaders[k])
                     count += 1
-            if whole or (kin < KIN and led < LEADERS):
+            if leads[i]:
                 leaders[led] = one
                 led += 1
+        begin = end
     return found[:count]
 
 
-@njit(inline="always")
-def _equal_bytes(one: Any, other: Any) -> Any:
-    """Count the equal bytes of two rows of 64-bit words."""
-    low = U64(0x7F7F7F7F7F7F7F7F)
-    total = np.int64(0)
-    for k in range(len(one)):
-        x = one[k] ^ other[k]
-        zero = ~(((x & low) + low) | x | low)  # 0x80 in every byte of x that is zero, exactly
-        total += np.int64(((zero >> U64(7)) * U64(0x0101010101010101)) >> U64(56))
-    return total
+def merged(paths: list[Path], ranges: int, rows: int) -> Iterator[Packed]:
+    """Yield the distinct values of files of sorted pairs, by ranges of their upper half, in order."""
+    files = [mapped(path, np.uint64, (path.stat().st_size // 8,)) for path in paths]
+    borders = [(rows * i // ranges) << 32 for i in range(1, ranges)]
+    cuts = [[0, *np.searchsorted(file, np.array(borders, np.uint64)).tolist(), len(file)] for file in files]
+    for i in range(ranges):
+        yield distinct(
+            np.concatenate([np.empty(0, np.uint64), *(f[c[i] : c[i + 1]] for f, c in zip(files, cuts, strict=True))])
+        )

@@ -3,6 +3,9 @@
 Pairs depend on texts and parameters only, never on what rules decide, so they are computed once and survivors are
 drawn from them as often as rules change. They are complete up to two documented losses: LSH recall (25 bands of 5 miss
 one pair in 20,000 at Jaccard 0.8, fewer above) and the leaders of large buckets (`buckets.LEADERS`, `buckets.KIN`).
+
+Documents that stay, as those of published versions, are searched in the segments of their index; of them only those
+that resemble something are looked at.
 """
 
 import errno
@@ -12,6 +15,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +24,20 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.dedup.buckets import Rows, Sketches, distinct, group_rows
-from pipeline.dedup.verify import ShingleSets, count_rows
-from pipeline.storage import ASIDE
+from pipeline.dedup.buckets import (
+    MOST_ROWS,
+    Packed,
+    Rows,
+    Signed,
+    distinct,
+    group_rows,
+    joined,
+    merged,
+    pack,
+)
+from pipeline.dedup.index import Segment
+from pipeline.dedup.verify import Bins, Fetch, compare, deal, halves, pack_two
+from pipeline.storage import ASIDE, batches, open_parquet
 from schemas.errors import StoreError
 from schemas.recipe import Dedup
 
@@ -36,59 +52,85 @@ PAIRS: pa.Schema = pa.schema(
 # Like `map`: applies a function to items, in threads or in turn, and yields the results in the order of the items.
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 Progress = Callable[[str, int, int], None]
-PAIRS_A_TASK = 4096
 # Behaviour of grouping, buckets and verification; raised whenever other pairs may come out for the same texts and
 # parameters: finished pairs are then found again.
-PAIRS_REVISION = 1
+PAIRS_REVISION = 2
+MEMORY = 2 << 30
+MOST_BINS = 400  # each has an open file
+MERGED_ROWS = 1 << 20
+
+
+@dataclass(frozen=True)
+class Found:
+    """What `find_pairs` found, over rows numbered anew: first the documents that stay and resemble something, then all
+    rows that were signed.
+
+    `staying`: int64, their numbers over all segments, ascending. `groups`: int64, for each row the lowest one with the
+    same match form, -1 for a blank text. `pairs`: schema PAIRS, left < right, sorted, of lowest rows of groups, with
+    their exact Jaccard, at least the threshold.
+    """  # noqa: D205
+
+    staying: Rows
+    groups: Rows
+    pairs: pa.Table
+
+    def among(self, staying: int) -> tuple[Rows, pa.Table]:
+        """Return groups and pairs with all documents that stay, so many, counted before the rows that were signed."""
+        count = len(self.staying)
+        number = np.concatenate([self.staying, np.arange(staying, staying + len(self.groups) - count)])
+        groups = np.full(staying + len(self.groups) - count, -1, np.int64)
+        groups[number] = np.where(self.groups < 0, -1, number[self.groups]) if len(number) else -1
+        ends = [number[self.pairs.column(side).to_numpy()] for side in ("left", "right")]
+        return groups, pa.table([*ends, self.pairs.column("jaccard")], schema=PAIRS)
 
 
 def find_pairs(
-    signatures: Sequence[Path],
-    texts: Sequence[Path],
+    signed: Signed,
+    starts: Rows,
+    fetch: Fetch,
     dedup: Dedup,
     *,
-    published: int = 0,
+    against: Sequence[Segment] = (),
     scratch: Path,
-    order: Rows | None = None,
+    memory: int = MEMORY,
     run: Run | None = None,
     progress: Progress | None = None,
-) -> tuple[Rows, pa.Table]:
+) -> Found:
     """Return groups of equal match forms and the verified pairs between them.
 
     Args:
-        signatures: Parquet parts with the columns of `signature.signatures_schema`.
-        texts: Parquet parts with a column `text`, row for row like `signatures`. A global row number counts the rows
-            of earlier parts too.
+        signed: the signatures, all added.
+        starts: int64, (parts + 1,), the first row of each part of texts, and after them the number of rows.
+        fetch: gives texts of a part.
         dedup: threshold, permutations, bands; with `near` off there are no pairs.
-        published: that many first rows are published; pairs among them are left out.
-        scratch: a folder, made if absent, for temporary files that are removed at the end. They take 8 bytes a band
-            and 1 byte a permutation for each document (328 by default) and what `verify` says.
-        order: all global rows, likely survivors first; it only chooses the leaders of large buckets (default: by row).
+        against: segments of documents that stay; pairs among them are left out.
+        scratch: a folder for temporary files: 8 bytes a candidate pair and the texts of what has a candidate.
+        memory: ceiling of this process in bytes; it decides how many texts are compared at once.
         run: how tasks are run; default: in as many threads as there are cores (the kernels hold no lock).
         progress: called with a stage's name, tasks done, and tasks in all.
 
-    Returns:
-        `groups`, int64, (rows,): the lowest global row with the same match form, -1 for an empty match form; and a
-        table of schema PAIRS, sorted: global rows of two representatives, left < right, with their exact Jaccard,
-        at least `dedup.threshold`.
-
     Raises:
-        StoreError: parts do not match each other or the parameters, or the disk of `scratch` is full.
+        StoreError: parameters do not match, there are too many rows, or the disk is full.
     """
     run, progress = run or in_threads, progress or (lambda *_: None)
-    starts = count_rows(signatures)
-    _check_parts(texts, starts)
-    groups = group_rows(signatures)
+    bases = np.cumsum([0, *(len(segment) for segment in against)])
+    if bases[-1] + signed.rows > MOST_ROWS:
+        raise StoreError(f"more than {MOST_ROWS:,} documents; compare with fewer versions at once")
+    groups = group_rows(signed.hashes(), signed.blank)
+    twins = _twins(signed, groups, against, bases)
     if not dedup.near:
-        return groups, PAIRS.empty_table()
-    with _aside(scratch) as folder:
-        sketches = Sketches(signatures, groups, dedup, folder)
-        candidates = _candidates(sketches, order, published, run, progress)
-        left = sketches.rows[(candidates >> np.uint64(32)).astype(np.int64)]
-        right = sketches.rows[(candidates & np.uint64(0xFFFFFFFF)).astype(np.int64)]
-        jaccard = _verify(texts, starts, left, right, folder, run, progress)
+        nothing = np.empty(0, np.uint64)
+        return _numbered(nothing, np.empty(0), groups, twins, int(bases[-1]))
+    paths = list(_candidates(signed, groups, against, bases, scratch, run, progress))
+    total = int(bases[-1]) + signed.rows
+    ranges = max(1, total // MERGED_ROWS)
+    candidates = joined(list(merged(paths, ranges, total)), np.empty(0, np.uint64))
+    for path in paths:
+        path.unlink()
+    _check_memory(len(candidates), signed.rows, memory)
+    jaccard = _verify(candidates, signed, starts, fetch, against, bases, scratch, memory, run, progress)
     good = jaccard >= dedup.threshold
-    return groups, pa.table([left[good], right[good], jaccard[good]], schema=PAIRS)
+    return _numbered(candidates[good], jaccard[good], groups, twins, int(bases[-1]))
 
 
 def in_threads(function: Callable[[Any], Any], items: Iterable[Any], *, threads: int | None = None) -> Iterator[Any]:
@@ -109,58 +151,158 @@ def in_threads(function: Callable[[Any], Any], items: Iterable[Any], *, threads:
 
 
 @contextmanager
-def _aside(scratch: Path) -> Iterator[Path]:
-    """Yield a new folder in `scratch`, removed at the end; its name lets `Workspace.sweep` find it after a kill."""
+def scratch_folder(within: Path, name: str) -> Iterator[Path]:
+    """Yield a new folder in `within`, removed at the end; its name lets `Workspace.sweep` find it after a kill.
+
+    Raises StoreError when the disk is full.
+    """
     try:
-        scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".pairs-", suffix=f".{os.getpid()}{ASIDE}", dir=scratch) as name:
-            yield Path(name)
+        within.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{name}-", suffix=f".{os.getpid()}{ASIDE}", dir=within) as folder:
+            yield Path(folder)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StoreError(
-                f"{scratch}: the disk is full while near-duplicates are found; free some space and run again"
+                f"{within}: the disk is full while near-duplicates are found; free some space and run again"
             ) from error
         raise
 
 
-def _check_parts(texts: Sequence[Path], starts: Rows) -> None:
-    rows = count_rows(texts)
-    if not np.array_equal(rows, starts):
-        raise StoreError(
-            f"{len(starts) - 1} signature parts end at rows {starts[1:].tolist()}, "
-            f"{len(rows) - 1} text parts at {rows[1:].tolist()}; they must match part for part, sign the texts again"
-        )
+def count_rows(paths: Sequence[Path]) -> Rows:
+    """Return the first global row number of each Parquet part, and after them the number of rows of all."""
+    starts = [0]
+    for path in paths:
+        with open_parquet(path) as file:
+            starts.append(starts[-1] + file.metadata.num_rows)
+    return np.array(starts, np.int64)
+
+
+def fetch_parquet(texts: Sequence[Path]) -> Fetch:
+    """Return what gives texts of Parquet parts with a column `text`, a few megabytes in memory at a time."""
+
+    def fetch(part: int, rows: Rows) -> Iterator[tuple[slice, pa.Array]]:
+        seen = done = 0
+        if not len(rows):
+            return
+        for table in batches(texts[part], ["text"], limit=4_000_000):
+            last = int(np.searchsorted(rows, seen + table.num_rows))
+            if last > done:
+                taken = table.column("text").take(pa.array(rows[done:last] - seen))
+                yield slice(done, last), taken.combine_chunks()
+            seen, done = seen + table.num_rows, last
+
+    return fetch
+
+
+def _twins(signed: Signed, groups: Rows, against: Sequence[Segment], bases: Rows) -> Packed:
+    """Return `row << 32 | document that stays and has its match form`, sorted, for lowest rows of groups."""
+    first = np.flatnonzero(groups == np.arange(len(groups)))
+    hashes = signed.hashes()
+    packed = pack((hashes[:, 0] >> np.uint64(32)).astype(np.uint32), first) if against else np.empty(0, np.uint64)
+    found = [
+        np.empty(0, np.uint64),
+        *(segment.twins(packed, hashes) + np.uint64(base) for segment, base in zip(against, bases, strict=False)),
+    ]
+    return distinct(np.concatenate(found))
 
 
 def _candidates(
-    sketches: Sketches, order: Rows | None, published: int, run: Run, progress: Progress
-) -> npt.NDArray[np.uint64]:
-    """Return the candidate pairs of all bands, each once, as `Sketches.candidates` has them."""
-    positions = np.arange(len(sketches.rows))
-    if order is not None:
-        rank = np.empty(len(order), np.int64)
-        rank[order] = np.arange(len(order))
-        positions = np.argsort(rank[sketches.rows], kind="stable")
-    early = int(np.searchsorted(sketches.rows, published))
-    bands = sketches.dedup.bands
-    merged = np.empty(0, np.uint64)
-    results = run(lambda band: sketches.candidates(band, positions, early), range(bands))
-    for done, found in enumerate(results, 1):
-        merged = distinct(np.concatenate([merged, found]))
-        progress("buckets", done, bands)
-    return merged
+    signed: Signed,
+    groups: Rows,
+    against: Sequence[Segment],
+    bases: Rows,
+    scratch: Path,
+    run: Run,
+    progress: Progress,
+) -> Iterator[Path]:
+    """Write the candidate pairs of each band to a file, sorted and distinct; documents that stay are numbered first."""
+    first = groups == np.arange(len(groups))
+    base = np.uint64(bases[-1])
+    shift = (base << np.uint64(32)) | base
+
+    def task(band: int) -> Path:
+        packed = signed.packed(band, first)
+        found = [signed.candidates(packed) + shift]
+        for segment, start in zip(against, bases, strict=False):
+            other = segment.candidates(band, packed, signed.sketches)
+            found.append(other + ((base << np.uint64(32)) | np.uint64(start)))
+        path = scratch / f"pairs-{band:03d}"
+        distinct(np.concatenate(found)).tofile(path)
+        return path
+
+    bands = range(signed.dedup.bands)
+    for done, path in enumerate(run(task, bands), 1):
+        progress("buckets", done, len(bands))
+        yield path
+
+
+def _check_memory(pairs: int, rows: int, memory: int) -> None:
+    """Raise StoreError when what is held for candidate pairs is above the ceiling."""
+    need = 64 * pairs + 60 * rows
+    if need > memory:
+        raise StoreError(
+            f"{pairs:,} candidate pairs of {rows:,} documents need about {need >> 20} MiB, more than the ceiling of "
+            f"{memory >> 20} MiB; raise --memory, or compare the documents in parts with --against"
+        )
 
 
 def _verify(
-    texts: Sequence[Path], starts: Rows, left: Rows, right: Rows, scratch: Path, run: Run, progress: Progress
+    candidates: Packed,
+    signed: Signed,
+    starts: Rows,
+    fetch: Fetch,
+    against: Sequence[Segment],
+    bases: Rows,
+    scratch: Path,
+    memory: int,
+    run: Run,
+    progress: Progress,
 ) -> npt.NDArray[np.float64]:
-    sets = ShingleSets(scratch / "shingles.u64", distinct(np.concatenate([left, right])))
-    parts = list(zip(texts, starts[:-1].tolist(), np.diff(starts).tolist(), strict=True))
-    for done, _ in enumerate(run(lambda part: sets.add_part(*part), parts), 1):
-        progress("texts", done, len(parts))
-    slices = [slice(i, i + PAIRS_A_TASK) for i in range(0, len(left), PAIRS_A_TASK)]
-    jaccards = [np.empty(0)]
-    for done, found in enumerate(run(lambda part: sets.jaccards(left[part], right[part]), slices), 1):
-        jaccards.append(found)
-        progress("pairs", done, len(slices))
-    return np.concatenate(jaccards)
+    """Return the exact Jaccard of candidate pairs. Parts are the segments, then those of the rows that were signed."""
+    base, segments = int(bases[-1]), len(against)
+    ends = np.concatenate([bases, starts[1:] + base]).astype(np.int64)
+
+    def fetch_any(part: int, rows: Rows) -> Iterable[tuple[slice, pa.Array]]:
+        return against[part].texts(rows) if part < segments else fetch(part - segments, rows)
+
+    def chars(rows: Rows) -> npt.NDArray[Any]:
+        cuts = np.searchsorted(rows, bases)
+        known = [segment.chars(rows[cuts[n] : cuts[n + 1]] - bases[n]) for n, segment in enumerate(against)]
+        return np.concatenate([*known, signed.chars[rows[cuts[-1] :] - base]])
+
+    nodes = distinct(np.concatenate(halves(candidates)))
+    whole = 3 * int(chars(nodes).astype(np.int64).sum())
+    bins = Bins(candidates, chars, max(memory // 64, whole // MOST_BINS))
+    for done in deal(bins, ends, fetch_any, scratch, run):
+        progress("texts", done, len(ends) - 1)
+    jaccard = np.zeros(len(candidates))
+    results = run(partial(compare, scratch, bins), range(bins.count))
+    for done, (places, found) in enumerate(results, 1):
+        jaccard[places] = found
+        progress("pairs", done, bins.count)
+    return jaccard
+
+
+def _numbered(pairs: Packed, jaccard: npt.NDArray[np.float64], groups: Rows, twins: Packed, base: int) -> Found:
+    """Number the documents that stay anew, leaving out those that resemble nothing."""
+    one, other = halves(pairs)
+    rows, stays = halves(twins)
+    staying = distinct(np.concatenate([stays, one[one < base], other[other < base]]))
+    count = len(staying)
+
+    def number(side: Rows) -> Rows:
+        return np.where(side < base, np.searchsorted(staying, side), side - base + count)
+
+    twin = np.full(len(groups) + 1, -1, np.int64)
+    twin[rows[::-1]] = np.searchsorted(staying, stays)[::-1]  # of several the first
+    # Where the group's lowest row has a twin, that one is the lowest; the last entry stands for no group.
+    mine = np.where((groups >= 0) & (twin[groups] < 0), groups + count, twin[groups])
+    every = np.concatenate([np.arange(count), mine])
+    one, other = number(one), number(other)
+    both = pack_two(np.minimum(one, other), np.maximum(one, other))
+    order = np.argsort(both, kind="stable")
+    new = np.diff(both[order], prepend=MOST_ROWS << 32) != 0
+    left, right = halves(both[order][new])
+    ends = every[left], every[right]
+    table = pa.table([np.minimum(*ends), np.maximum(*ends), jaccard[order][new]], schema=PAIRS)
+    return Found(staying, every, table.filter(pa.array(ends[0] != ends[1])))

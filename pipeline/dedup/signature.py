@@ -17,8 +17,9 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
-from pipeline.dedup.matchform import compared_forms
+from pipeline.dedup.matchform import MATCH_FORM_REVISION, UNICODE, compared_forms
 from pipeline.text import CodePoints
+from schemas.recipe import Dedup
 
 SCHEME = "affine32"
 SHINGLE = 5
@@ -32,17 +33,30 @@ BLOCK = 1024
 
 def signatures_schema(permutations: int = 128) -> pa.Schema:
     """Return the schema of `sign`: `match_hash`, 16 bytes, null for a blank text; `signature`, 4 bytes a permutation,
-    little-endian uint32, all ones for a blank text (as datasketch has it for an empty set).
+    little-endian uint32, all ones for a blank text (as datasketch has it for an empty set); `char_count`, the
+    characters of the text.
     """  # noqa: D205
     return pa.schema(
         [
             pa.field("match_hash", pa.binary(16)),
             pa.field("signature", pa.binary(4 * permutations), nullable=False),
+            pa.field("char_count", pa.int64(), nullable=False),
         ]
     )
 
 
 SIGNATURES: pa.Schema = signatures_schema()
+
+
+def parameters(dedup: Dedup) -> dict[str, Any]:
+    """Return everything that must be equal where signatures and band keys are compared."""
+    return {
+        "scheme": SCHEME,
+        "shingle": SHINGLE,
+        "match_form_revision": MATCH_FORM_REVISION,
+        "unicode": UNICODE,
+        **dedup.model_dump(include={"permutations", "seed", "bands", "rows"}),
+    }
 
 
 def sign(column: pa.Array, *, permutations: int = 128, seed: int = 1) -> pa.RecordBatch:
@@ -57,6 +71,7 @@ def sign(column: pa.Array, *, permutations: int = 128, seed: int = 1) -> pa.Reco
         [
             pa.Array.from_buffers(pa.binary(16), rows, [empty, pa.py_buffer(hashes)]),
             pa.Array.from_buffers(pa.binary(4 * permutations), rows, [None, pa.py_buffer(minima)]),
+            CodePoints.of(column).counts,
         ],
         schema=signatures_schema(permutations),
     )

@@ -1,41 +1,51 @@
 """The standalone tool: documents in, `duplicates.parquet` out, with no recipe, run or store.
 
-Texts and signatures go to Parquet parts in a temporary folder inside the output folder, about as large as the input,
-and are then treated as a run's are. Held in memory for all documents: ids, two numbers and the group, about 100 bytes
-a document; texts only a few parts of 16 MB at a time.
+What is needed again goes to a temporary folder: ids and texts (compressed), and 4 bytes a band and 32 bytes of hashes
+for each document. Held in memory: 20 bytes a document while pairs are found, then about 100 bytes for each document
+that has a candidate or an equal, and texts only a few parts of 8 MB at a time.
 """
 
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from pipeline.dedup.buckets import Rows
-from pipeline.dedup.matchform import MATCH_FORM_REVISION, UNICODE
-from pipeline.dedup.pairs import Progress, Run, find_pairs, in_threads
-from pipeline.dedup.signature import SCHEME, SHINGLE, fingerprints, sign, signatures_schema
+from pipeline.dedup.buckets import Rows, Signed, column_of, distinct, group_rows, mapped
+from pipeline.dedup.index import Index, Segment, write_segment
+from pipeline.dedup.pairs import MEMORY, Found, Progress, Run, find_pairs, in_threads, scratch_folder
+from pipeline.dedup.signature import fingerprints, parameters, sign
 from pipeline.dedup.survivors import EXACT, NEAR, survivors
-from pipeline.storage import write_json, write_parquet
+from pipeline.storage import ParquetSink, write_json
 from pipeline.text import CodePoints
 from schemas.errors import SourceError
 from schemas.recipe import Dedup
 
-# One row a removed document, ascending by id; every survivor stays.
+# One row a removed document; every survivor stays. `uri` and `record` say where each lies, `survivor_index` in which
+# of the indexes given the survivor is, null where it came with these documents.
 DUPLICATES: pa.Schema = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
         pa.field("survivor_id", pa.string(), nullable=False),
         pa.field("kind", pa.string(), nullable=False),
         pa.field("jaccard", pa.float64(), nullable=False),
+        pa.field("uri", pa.string()),
+        pa.field("record", pa.int64()),
+        pa.field("survivor_uri", pa.string()),
+        pa.field("survivor_record", pa.int64()),
+        pa.field("survivor_index", pa.string()),
     ]
 )
-PART_BYTES, BATCH_BYTES = 16_000_000, 1_000_000
+PART_BYTES = 8_000_000
+SEGMENT_ROWS = 500_000
+# Scratch a document beside its texts: 4 bytes a band, two hashes of 16 bytes, a fingerprint, its id packed.
+SCRATCH_BYTES = 180
+_PLACES = pa.schema([pa.field("id", pa.large_string()), pa.field("uri", pa.large_string()), ("record", pa.int64())])
 _TEXTS = pa.schema([pa.field("text", pa.large_string(), nullable=False)])
 
 
@@ -51,168 +61,324 @@ class DedupReport:
     pairs: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    texts: Path
-    signatures: Path
-    ids: pa.Array
-    lengths: Rows
-    content: Rows
-
-
 def dedup_documents(
     documents: Iterable[pa.RecordBatch],
     out: Path,
     dedup: Dedup,
     *,
-    against: Iterable[pa.RecordBatch] = (),
+    against: Sequence[Index] = (),
+    index: bool = False,
+    scratch: Path | None = None,
+    memory: int = MEMORY,
     run: Run | None = None,
     progress: Progress | None = None,
 ) -> DedupReport:
     """Find exact and verified near-duplicates and write `out/duplicates.parquet` and `out/summary.json`.
 
     Args:
-        documents: batches with columns `id` and `text` (any more are ignored; a missing text is empty). The longest
-            text of a group stays, then the first id; order and batch borders have no effect.
-        out: the folder to write to, made if absent; both files appear whole or not at all.
+        documents: batches with columns `id` and `text`, and `uri` and `record` where they are known (a missing text
+            is empty). The longest text of a group stays, then the first id; order and batch borders have no effect.
+        out: the folder to write to, made if absent; files appear whole or not at all.
         dedup: threshold and parameters; `keep` plays no part here.
-        against: documents that stay and are not judged, e.g. those of a published version.
+        against: indexes of documents that stay and are not judged. Ids there and here may be the same.
+        index: whether to leave an index of what is kept in `out/index`, for later batches.
+        scratch: a folder for temporary files (default: `out`).
+        memory: ceiling of this process in bytes, as `find_pairs` has it.
         run: how tasks are run; default: in as many threads as there are cores.
         progress: called with a stage's name, tasks done, and tasks in all (0: not known).
 
     Raises:
         SourceError: an id comes twice in `documents`, so that a row of the output would not say which one it means.
+        StoreError: an index has other parameters, memory does not suffice, or the disk is full.
     """
     run, progress = run or in_threads, progress or (lambda *_: None)
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".dedup-", dir=out) as name:
-        scratch = Path(name)
-        early = list(_signed(against, scratch / "against", dedup, run, progress))
-        late = list(_signed(documents, scratch / "documents", dedup, run, progress))
-        parts, published = [*early, *late], sum(len(part.ids) for part in early)
-        ids = pa.chunked_array([part.ids for part in parts], pa.large_string())
-        _check_unique(ids.slice(published))
-        order = _priority(parts, ids, published)
-        groups, pairs = find_pairs(
-            [part.signatures for part in parts],
-            [part.texts for part in parts],
+    segments = [segment for one in against for segment in one.segments]
+    with scratch_folder(scratch or out, "dedup") as folder:
+        with Corpus(folder, dedup) as corpus:
+            corpus.read(documents, run, progress)
+        corpus.check_ids()
+        found = find_pairs(
+            corpus.signed,
+            corpus.starts,
+            corpus.texts,
             dedup,
-            published=published,
-            scratch=scratch,
-            order=order,
+            against=segments,
+            scratch=folder,
+            memory=memory,
             run=run,
             progress=progress,
         )
-    content = _content(parts, groups)
-    selected = np.ones(len(groups), bool)
-    survivor, kind, jaccard = survivors(
-        order, selected, content, groups, pairs, exact=dedup.exact, near=dedup.near, published=published
-    )
-    write_parquet(out / "duplicates.parquet", DUPLICATES, [_duplicates(ids, survivor, kind, jaccard)])
-    exact, near = int((kind == EXACT).sum()), int((kind == NEAR).sum())
-    total = len(groups) - published
-    report = DedupReport(total, published, total - exact - near, exact, near, pairs.num_rows)
-    write_json(out / "summary.json", {**asdict(report), "parameters": _parameters(dedup)})
+        removed = _Removed.among(corpus, found, segments, dedup)
+        _write_duplicates(out / "duplicates.parquet", removed, corpus, against)
+        if index:
+            progress("index", 0, 0)
+            _write_index(out / "index", corpus, removed.rows, dedup, run)
+    exact, near = int((removed.kind == EXACT).sum()), int((removed.kind == NEAR).sum())
+    total = corpus.signed.rows
+    stay = sum(len(segment) - len(segment.removed) for segment in segments)
+    report = DedupReport(total, stay, total - exact - near, exact, near, found.pairs.num_rows)
+    values = {**dedup.model_dump(exclude={"keep"}), **parameters(dedup)}
+    write_json(out / "summary.json", {**asdict(report), "parameters": values})
     return report
 
 
-def _signed(
-    batches: Iterable[pa.RecordBatch], folder: Path, dedup: Dedup, run: Run, progress: Progress
-) -> Iterator[_Part]:
-    folder.mkdir()
+class Corpus:
+    """All documents in scratch files, row for row in the order they came: texts, places, hashes, band keys."""
 
-    def task(job: tuple[int, pa.Table]) -> _Part:
-        return _write_part(folder, *job, dedup)
+    def __init__(self, folder: Path, dedup: Dedup) -> None:
+        self.signed = Signed(folder / "signed", dedup)
+        self._folder, self._dedup = folder, dedup
+        self._starts = [0]
+        self._stack = ExitStack()
 
-    for done, part in enumerate(run(task, enumerate(_gathered(batches))), 1):
-        progress("signatures", done, 0)
-        yield part
+    def __enter__(self) -> "Corpus":
+        self._stack.enter_context(self.signed)
+        self._ids = self._stack.enter_context((self._folder / "ids").open("wb"))
+        self._content = self._stack.enter_context((self._folder / "content").open("wb"))
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)
+
+    def read(self, documents: Iterable[pa.RecordBatch], run: Run, progress: Progress) -> None:
+        """Sign all documents in parts; texts and places are written in threads, the rest in order."""
+        for done, (signed, ids, content) in enumerate(run(self._part, enumerate(_gathered(documents))), 1):
+            for batch in signed:
+                self.signed.add(batch)
+            self._ids.write(ids.data)
+            self._content.write(content.data)
+            self._starts.append(self.signed.rows)
+            progress("signatures", done, 0)
+        self.signed.done()
+
+    def _part(self, job: tuple[int, pa.Table]) -> tuple[list[pa.RecordBatch], npt.NDArray[Any], npt.NDArray[Any]]:
+        """Write texts and places of a part; return its signatures, hashes of its ids, fingerprints of its texts."""
+        number, table = job
+        signed, ids, content = [], [], []
+        with _writer(self._folder / f"texts-{number}", _TEXTS) as texts:
+            for batch in table.to_batches():
+                text = batch.column("text")
+                signed.append(sign(text, permutations=self._dedup.permutations, seed=self._dedup.seed))
+                content.append(fingerprints(CodePoints.of(text))[:, 0])
+                ids.append(fingerprints(CodePoints.of(batch.column("id"))))
+                texts.write_batch(batch.select(["text"]))
+        with _writer(self._folder / f"places-{number}", _PLACES) as places:
+            places.write_table(table.select(_PLACES.names).combine_chunks())
+        return signed, np.concatenate(ids), np.concatenate(content)
+
+    @property
+    def starts(self) -> Rows:
+        """The first row of each part, and after them the number of rows."""
+        return np.array(self._starts, np.int64)
+
+    def content(self) -> npt.NDArray[np.uint64]:
+        """Return numbers that are equal for equal texts, mapped."""
+        return mapped(self._folder / "content", np.uint64, (self.signed.rows,))
+
+    def check_ids(self) -> None:
+        """Raise SourceError when an id comes twice."""
+        rows = self.signed.rows
+        first = group_rows(mapped(self._folder / "ids", np.uint64, (rows, 2)), np.zeros(rows, bool))
+        again = np.flatnonzero(first != np.arange(rows))
+        if len(again):
+            one = self.places(again[:1]).to_pylist()[0]["id"]
+            raise SourceError(
+                f"{len(again)} ids come more than once, the first is '{one}'; ids must be unique over all inputs (was "
+                "a file given twice?)"
+            )
+
+    def texts(self, part: int, rows: Rows) -> Iterator[tuple[slice, pa.Array]]:
+        """Yield the texts of ascending rows of a part in pieces, with their places in `rows`."""
+        seen = done = 0
+        for batch in _batches(self._folder / f"texts-{part}") if len(rows) else ():
+            last = int(np.searchsorted(rows, seen + len(batch)))
+            if last > done:
+                yield slice(done, last), batch.column("text").take(pa.array(rows[done:last] - seen))
+            seen, done = seen + len(batch), last
+
+    def places(self, rows: Rows) -> pa.Table:
+        """Return id, uri and record of ascending rows."""
+        tables = []
+        edges = np.searchsorted(rows, self.starts)
+        for part in np.flatnonzero(np.diff(edges)).tolist():
+            wanted = rows[edges[part] : edges[part + 1]] - self._starts[part]
+            (batch,) = _batches(self._folder / f"places-{part}")
+            tables.append(pa.Table.from_batches([batch.take(pa.array(wanted))]))
+        return pa.concat_tables(tables) if tables else _PLACES.empty_table()
 
 
 def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Yield ids and texts as tables of about PART_BYTES."""
+    """Yield ids, texts and places as tables of about PART_BYTES."""
     held: list[pa.Table] = []
+    size = 0
     for batch in filter(len, batches):
+        columns = [batch.column(n) if n in batch.schema.names else pa.nulls(len(batch)) for n in _PLACES.names]
+        if columns[0].null_count:
+            raise SourceError("a document has no id; give every document one, or leave out the id column")
+        columns = [column.cast(field.type) for column, field in zip(columns, _PLACES, strict=True)]
         # Wide offsets: a part may be more than 2 GiB where one batch is.
-        ids, texts = (batch.column(name).cast(pa.large_string()) for name in ("id", "text"))
-        held.append(pa.table({"id": ids, "text": pc.fill_null(texts, "")}))
-        if sum(table.nbytes for table in held) >= PART_BYTES:
+        text = pc.fill_null(batch.column("text").cast(pa.large_string()), "")
+        held.append(pa.table([*columns, text], schema=pa.schema([*_PLACES, *_TEXTS])))
+        size += held[-1].nbytes
+        if size >= PART_BYTES:
             yield pa.concat_tables(held)
-            held = []
+            held, size = [], 0
     if held:
         yield pa.concat_tables(held)
 
 
-def _write_part(folder: Path, number: int, table: pa.Table, dedup: Dedup) -> _Part:
-    texts, signatures = folder / f"texts-{number}.parquet", folder / f"signatures-{number}.parquet"
-    lengths, content = [], []
-    schema = signatures_schema(dedup.permutations)
-    plain: dict[str, Any] = {"use_dictionary": False, "write_statistics": False}
-    with (
-        pq.ParquetWriter(texts, _TEXTS, compression="lz4", **plain) as text_file,
-        pq.ParquetWriter(signatures, schema, compression="none", **plain) as signature_file,
-    ):
-        rows = max(1, int(table.num_rows * BATCH_BYTES / max(table.nbytes, 1)))
-        signed = []
-        for start in range(0, table.num_rows, rows):
-            column = table.column("text").slice(start, rows).combine_chunks()
-            column = column if isinstance(column, pa.Array) else pa.concat_arrays(column.chunks)
-            points = CodePoints.of(column)
-            lengths.append(points.counts)
-            content.append(fingerprints(points)[:, 0].view(np.int64))
-            signed.append(sign(column, permutations=dedup.permutations, seed=dedup.seed))
-        text_file.write_table(table.select(["text"]).cast(_TEXTS))
-        signature_file.write_table(pa.Table.from_batches(signed, schema))
-    ids = table.column("id").combine_chunks()
-    return _Part(texts, signatures, ids, np.concatenate(lengths), np.concatenate(content))
+def _writer(path: Path, schema: pa.Schema) -> Any:
+    return pa.ipc.new_stream(str(path), schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
 
 
-def _check_unique(ids: pa.ChunkedArray) -> None:
-    if ids.null_count:
-        raise SourceError("a document has no id; give every document one, or leave out the id column")
-    counts = pc.value_counts(ids)
-    if len(counts) < len(ids):
-        repeated = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
-        raise SourceError(
-            f"{len(repeated)} ids come more than once, the first is '{repeated[0]}'; ids must be unique over all "
-            "inputs (was a file given twice?)"
+def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+    with pa.OSFile(str(path)) as file:
+        yield from pa.ipc.open_stream(file)
+
+
+@dataclass(frozen=True)
+class _Removed:
+    """The removed documents: `rows` of the corpus, ascending; `survivor`: a row of the corpus, or minus one more than
+    a document that stays (numbered over all segments); kind and Jaccard as `survivors` has them.
+    """  # noqa: D205
+
+    rows: Rows
+    survivor: Rows
+    kind: npt.NDArray[np.int8]
+    jaccard: npt.NDArray[np.float64]
+
+    @classmethod
+    def among(cls, corpus: Corpus, found: Found, segments: Sequence[Segment], dedup: Dedup) -> "_Removed":
+        """Let the documents that have an equal or a pair compete; all others stay."""
+        count = len(found.staying)
+        groups = found.groups
+        sizes = np.bincount(groups[groups >= 0], minlength=1)
+        involved = np.zeros(len(groups), bool)
+        involved[:count] = True
+        for side in ("left", "right"):
+            involved[found.pairs.column(side).to_numpy()] = True
+        involved = (groups >= 0) & (involved[groups] | (sizes[groups] > 1))
+        rows = np.flatnonzero(involved)  # of `found`
+        place = np.cumsum(involved) - 1
+        pairs = pa.table(
+            [place[found.pairs.column(side).to_numpy()] for side in ("left", "right")]
+            + [found.pairs.column("jaccard")],
+            schema=found.pairs.schema,
         )
+        content = np.concatenate([_content_of(segments, found.staying), corpus.content()[rows[count:] - count]])
+        group = place[groups[rows]]
+        survivor, kind, jaccard = survivors(
+            _priority(corpus, rows[count:] - count, count),
+            np.ones(len(rows), bool),
+            _equal_content(content, group),
+            group,
+            pairs,
+            exact=dedup.exact,
+            near=dedup.near,
+            published=count,
+        )
+        gone = np.flatnonzero(kind)
+        stays = survivor[gone]
+        outside = stays < count
+        its = rows[stays] - count
+        its[outside] = -1 - found.staying[stays[outside]]
+        return cls(rows[gone] - count, its, kind[gone], jaccard[gone])
 
 
-def _priority(parts: list[_Part], ids: pa.ChunkedArray, published: int) -> Rows:
-    """Return global rows: published ones as they come, then longer texts first, then ids in ascending order."""
-    lengths = pa.array(np.concatenate([np.empty(0, np.int64), *(part.lengths for part in parts)]))
-    table = pa.table({"length": lengths, "id": ids}).slice(published)
-    later = pc.sort_indices(table, [("length", "descending"), ("id", "ascending")]).to_numpy().astype(np.int64)
-    return np.concatenate([np.arange(published, dtype=np.int64), later + published])
+def _content_of(segments: Sequence[Segment], rows: Rows) -> npt.NDArray[np.uint64]:
+    parts = [segment.content(here) for segment, here in _by_segment(segments, rows)]
+    return np.concatenate([np.empty(0, np.uint64), *parts])
 
 
-def _content(parts: list[_Part], groups: Rows) -> Rows:
-    """Return numbers that are equal for equal texts; a text without a match form equals no other."""
-    _, content = np.unique(
-        np.concatenate([np.empty(0, np.int64), *(part.content for part in parts)]), return_inverse=True
+def _by_segment(segments: Sequence[Segment], rows: Rows) -> Iterator[tuple[Segment, Rows]]:
+    """Yield each segment with those of ascending rows that are its own, numbered as it does."""
+    bases = np.cumsum([0, *(len(segment) for segment in segments)])
+    cuts = np.searchsorted(rows, bases)
+    for number, segment in enumerate(segments):
+        yield segment, rows[cuts[number] : cuts[number + 1]] - bases[number]
+
+
+def _equal_content(content: npt.NDArray[np.uint64], group: Rows) -> Rows:
+    """Return numbers that are equal where content and group are: 64 bits suffice within a group."""
+    order = np.lexsort((content, group))
+    new = np.ones(len(order), bool)
+    new[1:] = (content[order[1:]] != content[order[:-1]]) | (group[order[1:]] != group[order[:-1]])
+    numbers = np.empty(len(order), np.int64)
+    numbers[order] = np.cumsum(new) - 1
+    return numbers
+
+
+def _priority(corpus: Corpus, rows: Rows, staying: int) -> Rows:
+    """Return numbers of what competes: documents that stay as they come, then longer texts, then ids ascending."""
+    table = pa.table({"chars": corpus.signed.chars[rows], "id": corpus.places(rows).column("id")})
+    later = pc.sort_indices(table, [("chars", "descending"), ("id", "ascending")]).to_numpy().astype(np.int64)
+    return np.concatenate([np.arange(staying, dtype=np.int64), later + staying])
+
+
+def _write_duplicates(path: Path, removed: _Removed, corpus: Corpus, against: Sequence[Index]) -> None:
+    """Write one row a removed document, ascending by id."""
+    inside = removed.survivor >= 0
+    wanted = distinct(np.concatenate([removed.rows, removed.survivor[inside]]))
+    places = corpus.places(wanted)
+    outside = distinct(-1 - removed.survivor[~inside])
+    staying = _staying(against, outside)
+    at = np.where(
+        inside,
+        np.searchsorted(wanted, removed.survivor),
+        len(wanted) + np.searchsorted(outside, -1 - removed.survivor),
     )
-    return np.where(groups < 0, len(groups) + np.arange(len(groups)), content)
-
-
-def _duplicates(ids: pa.ChunkedArray, survivor: Rows, kind: Any, jaccard: Any) -> pa.Table:
-    removed = np.flatnonzero(kind)
-    table = pa.table(
-        {
-            "id": ids.take(pa.array(removed)),
-            "survivor_id": ids.take(pa.array(survivor[removed])),
-            "kind": pa.array(np.where(kind[removed] == EXACT, "exact", "near").tolist(), pa.string()),
-            "jaccard": jaccard[removed],
-        }
-    )
-    return table.sort_by("id")
-
-
-def _parameters(dedup: Dedup) -> dict[str, Any]:
-    return {
-        **dedup.model_dump(exclude={"keep"}),
-        "shingle": SHINGLE,
-        "scheme": SCHEME,
-        "match_form_revision": MATCH_FORM_REVISION,
-        "unicode": UNICODE,
+    here = places.append_column("index", pa.nulls(len(wanted), pa.string()))
+    known = pa.concat_tables([here, staying.select(here.column_names)]).combine_chunks()
+    mine, its = places.take(pa.array(np.searchsorted(wanted, removed.rows))), known.take(pa.array(at))
+    columns = {
+        "id": mine.column("id"),
+        "survivor_id": its.column("id"),
+        "kind": pa.array(np.array(["", "exact", "near"])[removed.kind].tolist(), pa.string()),
+        "jaccard": removed.jaccard,
+        "uri": mine.column("uri"),
+        "record": mine.column("record"),
+        **{f"survivor_{name}": its.column(name) for name in ("uri", "record", "index")},
     }
+    table = pa.table(columns).cast(DUPLICATES)
+    with ParquetSink(path, DUPLICATES) as sink:
+        sink.write(table.sort_by("id"))
+
+
+def _staying(against: Sequence[Index], rows: Rows) -> pa.Table:
+    """Return id and index of documents that stay, ascending rows over all segments."""
+    segments = [segment for index in against for segment in index.segments]
+    names = [index.name for index in against for _ in index.segments]
+    parts = list(_by_segment(segments, rows))
+    ids = pa.chunked_array([segment.ids(here) for segment, here in parts], pa.large_string())
+    index = [name for name, (_, here) in zip(names, parts, strict=True) for _ in range(len(here))]
+    nulls = [pa.nulls(len(rows), field.type) for field in (_PLACES.field("uri"), _PLACES.field("record"))]
+    return pa.table([ids, *nulls, pa.array(index, pa.string())], names=[*_PLACES.names, "index"])
+
+
+def _write_index(folder: Path, corpus: Corpus, removed: Rows, dedup: Dedup, run: Run) -> None:
+    """Write the documents that are kept as segments of SEGMENT_ROWS, and the list of them last."""
+    kept = np.ones(corpus.signed.rows, bool)
+    kept[removed] = False
+    rows = np.flatnonzero(kept)
+    pieces = [rows[start : start + SEGMENT_ROWS] for start in range(0, len(rows), SEGMENT_ROWS)]
+
+    def write(job: tuple[int, Rows]) -> str:
+        name = f"segment-{job[0]:05d}"
+        write_segment(folder / name, dedup, _signed_again(corpus, job[1], dedup))
+        return name
+
+    Index.write(folder, list(run(write, enumerate(pieces))), dedup)
+
+
+def _signed_again(corpus: Corpus, rows: Rows, dedup: Dedup) -> Iterator[pa.Table]:
+    """Yield ids, texts and signatures of ascending rows. Signing again costs less than keeping 512 bytes a row."""
+    starts = corpus.starts
+    edges = np.searchsorted(rows, starts)
+    for part in np.flatnonzero(np.diff(edges)).tolist():
+        wanted = rows[edges[part] : edges[part + 1]]
+        ids = column_of(corpus.places(wanted), "id")
+        for here, text in corpus.texts(part, wanted - starts[part]):
+            signed = sign(text, permutations=dedup.permutations, seed=dedup.seed)
+            columns = dict(zip(signed.schema.names, signed.columns, strict=True))
+            yield pa.table({"id": ids[here], "text": text, **columns})

@@ -6,12 +6,18 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.dedup.buckets import Signed
+from pipeline.dedup.index import Segment, write_segment
+from pipeline.dedup.pairs import Found, count_rows, fetch_parquet, find_pairs, scratch_folder
 from pipeline.dedup.signature import sign
+from pipeline.storage import batches
+from schemas.recipe import Dedup
 
 Parts = tuple[list[Path], list[Path]]
 
@@ -71,6 +77,42 @@ def planted() -> Callable[..., list[str]]:
         return texts
 
     return make
+
+
+@pytest.fixture
+def search(tmp_path: Path, written: Callable[..., Parts]) -> Callable[..., Found]:
+    """Find groups and pairs of texts; `ends` cut them into parts, `against` are segments of what stays."""
+
+    def find(texts: Sequence[str], dedup: Dedup | None = None, ends: Iterable[int] = (), **options: Any) -> Found:
+        dedup = dedup or Dedup()
+        files, documents = written(texts, ends, dedup.permutations) if len(texts) else ([], [])
+        with scratch_folder(tmp_path / "scratch", "pairs") as scratch:
+            with Signed(scratch / "signed", dedup) as signed:
+                for path in files:
+                    for table in batches(path):
+                        signed.add(table, path)
+                signed.done()
+            fetch = fetch_parquet(documents)
+            return find_pairs(signed, count_rows(documents), fetch, dedup, scratch=scratch, **options)
+
+    return find
+
+
+@pytest.fixture
+def segment(tmp_path: Path) -> Callable[..., Segment]:
+    """Write texts as a segment of an index; ids are `old-<row>` unless given."""
+
+    def write(texts: Sequence[str], dedup: Dedup | None = None, ids: Sequence[str] | None = None) -> Segment:
+        dedup = dedup or Dedup()
+        folder = tmp_path / f"segment-{len(list(tmp_path.glob('segment-*')))}"
+        column = pa.array(texts, pa.string())
+        signed = sign(column, permutations=dedup.permutations, seed=dedup.seed)
+        names = ids or [f"old-{row}" for row in range(len(texts))]
+        columns = dict(zip(signed.schema.names, signed.columns, strict=True))
+        write_segment(folder, dedup, [pa.table({"id": pa.array(names, pa.string()), "text": column, **columns})])
+        return Segment.open(folder, dedup)
+
+    return write
 
 
 @pytest.fixture

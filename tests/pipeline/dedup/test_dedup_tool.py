@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.dedup import tool
+from pipeline.dedup.index import Index
 from pipeline.dedup.tool import DUPLICATES, DedupReport, dedup_documents
 from schemas.errors import SourceError
 from schemas.recipe import Dedup
@@ -85,7 +86,6 @@ def test_result_is_independent_of_order_batches_parts_and_column_types(removed, 
     shuffled = list(texts.items())
     random.Random(1).shuffle(shuffled)
     monkeypatch.setattr(tool, "PART_BYTES", 5000)
-    monkeypatch.setattr(tool, "BATCH_BYTES", 700)
     assert removed(batches(dict(shuffled), rows=31, column=pa.large_string()), run=map) == first
 
 
@@ -99,11 +99,36 @@ def test_texts_of_marks_and_short_texts_are_compared_as_they_are(removed):
     assert removed(batches(texts))[0] == {"a": ("b", "near", 1.0), "e": ("f", "near", 1.0)}
 
 
-def test_documents_compared_against_stay_and_are_not_judged(removed):
-    against = batches({"old": SENTENCE, "old2": SENTENCE}, rows=1)
-    rows, report = removed(batches({"new": SENTENCE + "！！！", "old": "别的文字"}), against=against)
-    assert rows == {"new": ("old", "near", 1.0)}
-    assert (report.documents, report.against) == (2, 2)
+def test_documents_compared_against_stay_and_are_not_judged(tmp_path, removed):
+    dedup_documents(batches({"old": SENTENCE, "short": "短的"}, rows=1), tmp_path / "first", Dedup(), index=True)
+    against = [Index.open(tmp_path / "first/index", "first", Dedup())]
+    texts = {
+        "new": SENTENCE + "！！！",
+        "old": "别的文字",
+        "same": SENTENCE,
+        "more": "别的文字。",
+        "edit": SENTENCE[1:],
+    }
+    rows, report = removed(batches(texts), against=against, index=True)
+    assert rows == {
+        "new": ("old", "near", 1.0),
+        "same": ("old", "exact", 1.0),
+        "edit": ("old", "near", 43 / 44),
+        "old": ("more", "near", 1.0),
+    }
+    assert (report.documents, report.against, report.kept) == (5, 2, 1)
+    table = pq.read_table(tmp_path / "out" / "duplicates.parquet", columns=["id", "survivor_index"])
+    assert dict(zip(*table.to_pydict().values(), strict=True)) == {
+        **dict.fromkeys(("new", "same", "edit"), "first"),
+        "old": None,
+    }
+    against.append(Index.open(tmp_path / "out/index", "second", Dedup()))
+    assert removed(batches({"third": "别的文字", "fourth": "短的"}), against=against)[0] == {
+        "third": ("more", "near", 1.0),
+        "fourth": ("short", "exact", 1.0),
+    }
+    assert against[0].remove(pa.array(["short", "nobody"])) == 1
+    assert set(removed(batches({"third": "别的文字", "fourth": "短的"}), against=against)[0]) == {"third"}
 
 
 def test_exact_and_near_can_be_switched_off(removed):

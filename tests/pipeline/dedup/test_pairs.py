@@ -6,10 +6,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipeline.dedup import pairs as module
-from pipeline.dedup.pairs import PAIRS, find_pairs, in_threads
+from pipeline.dedup.buckets import fixed
+from pipeline.dedup.pairs import PAIRS, in_threads, scratch_folder
+from pipeline.dedup.signature import sign
 from pipeline.dedup.survivors import survivors
 from pipeline.storage import Workspace
 from schemas.errors import StoreError
@@ -24,12 +27,12 @@ def as_dict(pairs) -> dict[tuple[int, int], float]:
 
 @pytest.mark.parametrize("threshold", [0.6, 0.8, 1.0])
 @pytest.mark.parametrize("seed", range(3))
-def test_pairs_are_those_of_brute_force(tmp_path, written, planted, brute_jaccards, definition, seed, threshold):
+def test_pairs_are_those_of_brute_force(tmp_path, search, planted, brute_jaccards, definition, seed, threshold):
     texts = [*planted(seed), "", "", "一", "一。", "一二三四"]
-    signatures, parts = written(texts, ends=(10, 40))
     # 42 bands of 3 miss one pair in 30,000 at Jaccard 0.6.
     dedup = Dedup(threshold=threshold, bands=42, rows=3)
-    groups, pairs = find_pairs(signatures, parts, dedup, scratch=tmp_path / "scratch")
+    found = search(texts, dedup, ends=(10, 40))
+    groups, pairs = found.groups, found.pairs
     forms = [definition(text) for text in texts]
     assert groups.tolist() == [forms.index(form) if form else -1 for form in forms]
     representatives = set(groups.tolist())
@@ -43,57 +46,70 @@ def test_pairs_are_those_of_brute_force(tmp_path, written, planted, brute_jaccar
     assert not list((tmp_path / "scratch").iterdir())
 
 
-def test_pairs_do_not_depend_on_how_rows_are_cut_into_parts_or_run(tmp_path, written, planted):
+def test_pairs_do_not_depend_on_parts_runs_or_memory(search, planted):
     texts = planted(7)
     results = []
-    for ends, run in [((), None), ((1, 30, 30), map), (tuple(range(0, 70, 9)), in_threads)]:
-        groups, pairs = find_pairs(*written(texts, ends=ends), Dedup(), scratch=tmp_path, run=run)
-        results.append((groups.tolist(), pairs))
+    for ends, run, memory in [((), None, 1 << 30), ((1, 30, 30), map, 64_000), (range(0, 70, 9), in_threads, 70_000)]:
+        found = search(texts, ends=ends, run=run, memory=memory)
+        results.append((found.groups.tolist(), found.pairs))
     assert results[0] == results[1] == results[2]
 
 
-def test_pairs_among_published_documents_are_left_out(tmp_path, written, planted):
+@pytest.mark.parametrize("cuts", [(), (11,), (3, 4, 20)])
+def test_what_stays_is_searched_and_its_own_pairs_are_left_out(search, segment, planted, cuts):
     texts = planted(8)
-    files = written(texts)
-    _, every = find_pairs(*files, Dedup(), scratch=tmp_path)
-    _, some = find_pairs(*files, Dedup(), scratch=tmp_path, published=30)
-    expected = {pair: value for pair, value in as_dict(every).items() if pair[1] >= 30}
-    assert 0 < len(expected) < every.num_rows
-    assert as_dict(some) == expected
+    borders = [0, *cuts, 30]
+    stay = [segment(texts[a:b]) for a, b in pairwise(borders)]
+    groups, pairs = search(texts[30:], against=stay).among(30)
+    whole = search(texts)
+    of_group: dict[int, set[int]] = {}
+    for row, group in enumerate(whole.groups.tolist()):
+        of_group.setdefault(group, set()).add(row)
+    expected = {}
+    for (a, b), value in as_dict(whole.pairs).items():
+        if max(of_group[a]) >= 30 or max(of_group[b]) >= 30:
+            expected[frozenset((a, b))] = value
+    # A document that stays stands for its group only where a new one has its match form.
+    found = {frozenset((int(whole.groups[a]), int(whole.groups[b]))): value for (a, b), value in as_dict(pairs).items()}
+    assert 0 < len(found) <= len(expected)
+    assert {pair: expected[pair] for pair in found} == found
+    new = [frozenset(pair) for pair in as_dict(whole.pairs) if min(pair) >= 30 or max(of_group[pair[1]]) >= 30]
+    assert {pair for pair in new if min(pair) >= 30} <= set(found)
+    for row in range(30, len(texts)):
+        twins = [other for other in of_group[whole.groups[row]] if other < 30]
+        assert groups[row] == (min(twins) if twins else whole.groups[row])
 
 
-def test_without_near_there_are_groups_and_no_pairs(tmp_path, written, planted):
+def test_without_near_there_are_groups_and_no_pairs(search, segment, planted):
     texts = planted(9)
-    files = written([*texts, texts[0]])
-    groups, pairs = find_pairs(*files, Dedup(near=False), scratch=tmp_path)
-    assert groups[-1] == 0
-    assert pairs == PAIRS.empty_table()
+    found = search([*texts, texts[0]], Dedup(near=False))
+    assert found.groups[-1] == 0
+    assert found.pairs == PAIRS.empty_table()
+    found = search([*texts, texts[0]], Dedup(near=False), against=[segment([texts[0]])])
+    assert found.staying.tolist() == [0]
+    assert found.groups[-1] == 0
 
 
-def test_an_empty_corpus_has_no_pairs(tmp_path, written):
-    groups, pairs = find_pairs(*written([]), Dedup(), scratch=tmp_path)
-    assert len(groups) == pairs.num_rows == 0
-    groups, pairs = find_pairs([], [], Dedup(), scratch=tmp_path)
-    assert len(groups) == pairs.num_rows == 0
+def test_an_empty_corpus_has_no_pairs(search, segment):
+    for against in ([], [segment(["甲乙丙丁戊己"]), segment([])]):
+        found = search([], against=against)
+        assert len(found.groups) == found.pairs.num_rows == 0
 
 
-def test_parts_that_do_not_match_are_refused(tmp_path, written):
-    signatures, _ = written(["甲", "乙"])
-    _, parts = written(["甲"])
-    with pytest.raises(StoreError, match=r"end at rows \[2\], 1 text parts at \[1\].*sign the texts again"):
-        find_pairs(signatures, parts, Dedup(), scratch=tmp_path)
+def test_more_candidates_than_memory_are_refused_with_a_remedy(search, planted):
+    with pytest.raises(StoreError, match="candidate pairs of 72 documents need about .* raise --memory"):
+        search(planted(4), memory=5_000)
 
 
-def test_progress_is_told_for_every_stage(tmp_path, written, planted):
+def test_progress_is_told_for_every_stage(search, planted):
     seen: dict[str, list[tuple[int, int]]] = {}
-    files = written(planted(1), ends=(20,))
-    find_pairs(*files, Dedup(), scratch=tmp_path, progress=lambda stage, *done: seen.setdefault(stage, []).append(done))
+    search(planted(1), ends=(20,), progress=lambda stage, *done: seen.setdefault(stage, []).append(done))
     assert seen["buckets"] == [(i, 25) for i in range(1, 26)]
     assert seen["texts"] == [(1, 2), (2, 2)]
     assert seen["pairs"] == [(1, 1)]
 
 
-def test_templates_give_pairs_in_proportion_to_documents_and_few_survive(tmp_path, written):
+def test_templates_give_pairs_in_proportion_to_documents_and_few_survive(search):
     dice = random.Random(5)
     template = [chr(dice.randrange(0x4E00, 0x5400)) for _ in range(200)]
     counts = []
@@ -104,27 +120,15 @@ def test_templates_give_pairs_in_proportion_to_documents_and_few_survive(tmp_pat
             for _ in range(2):
                 chars[dice.randrange(200)] = chr(0x6000 + number)
             texts.append("".join(chars))
-        groups, pairs = find_pairs(*written(texts), Dedup(), scratch=tmp_path)
-        counts.append(pairs.num_rows)
+        found = search(texts)
+        counts.append(found.pairs.num_rows)
+        # All are equally long, so what leads is drawn by hash; in that order the survivors are drawn, too.
+        hashes = fixed(sign(pa.array(texts)).column("match_hash"), np.uint64)[:, 0]
         rows = np.arange(documents)
-        survivor, _, _ = survivors(rows, rows >= 0, rows, groups, pairs)
+        survivor, _, _ = survivors(np.argsort(hashes), rows >= 0, rows, found.groups, found.pairs)
         assert (survivor < 0).sum() <= documents / 200
     # All pairs would be four times as many.
     assert counts[1] < 2.6 * counts[0] < 0.4 * 1000 * 999 / 2
-
-
-def test_leaders_of_templates_follow_the_order_given(tmp_path, written):
-    dice = random.Random(6)
-    texts = []
-    for number in range(300):
-        chars = [chr(0x4E00 + i) for i in range(150)]
-        chars[dice.randrange(150)] = chr(0x6000 + number)
-        texts.append("".join(chars))
-    order = np.arange(300)[::-1].copy()
-    _, pairs = find_pairs(*written(texts), Dedup(), scratch=tmp_path, order=order)
-    tied = set(as_dict(pairs))
-    # The first in the order ties down every other one, so it alone stays.
-    assert {(row, 299) for row in range(299)} <= tied
 
 
 def test_threads_keep_the_order_and_take_few_items_ahead():
@@ -149,42 +153,33 @@ def test_an_error_in_a_thread_reaches_the_caller():
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_named_with_the_folder_and_a_remedy(tmp_path, written, planted, monkeypatch, code):
-    def refuse(*_: int) -> None:
+def test_a_full_disk_is_named_with_the_folder_and_a_remedy(tmp_path, search, planted, monkeypatch, code):
+    def refuse(*_: object) -> None:
         raise OSError(code, "no room")
 
-    monkeypatch.setattr(os, "posix_fallocate", refuse)
-    scratch = tmp_path / "scratch"
+    monkeypatch.setattr(module, "deal", refuse)
     with pytest.raises(StoreError, match=r"scratch: the disk is full .*; free some space and run again"):
-        find_pairs(*written(planted(2)), Dedup(), scratch=scratch)
-    assert not list(scratch.iterdir())
+        search(planted(2))
+    assert not list((tmp_path / "scratch").iterdir())
 
 
-def test_other_faults_of_the_disk_are_not_called_a_full_one(tmp_path, written):
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(NotADirectoryError):
-        find_pairs(*written(["甲"]), Dedup(), scratch=tmp_path / "file" / "scratch")
+def test_other_faults_of_the_disk_are_not_called_a_full_one(tmp_path, search):
+    (tmp_path / "scratch").write_bytes(b"")
+    with pytest.raises(FileExistsError):
+        search(["甲"])
 
 
-def test_what_a_killed_search_left_is_swept(tmp_path, written, planted):
+def test_what_a_killed_search_left_is_swept(tmp_path):
     workspace = Workspace(tmp_path / "workspace")
-    scratch = workspace.pairs("0" * 64) / "scratch"
-    left: list[Path] = []
-
-    def killed(*_: object) -> None:
-        left.extend(scratch.iterdir())
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        find_pairs(*written(planted(3)), Dedup(), scratch=scratch, progress=killed)
-    (folder,) = left
-    # The folder as a process that is no more would have left it.
-    dead = folder.with_name(folder.name.replace(f".{os.getpid()}.", ".99999999."))
-    assert dead != folder
-    dead.mkdir()
-    (dead / "keys.u64").write_bytes(b"left")
-    workspace.sweep()
-    assert not dead.exists()
+    with scratch_folder(workspace.pairs("0" * 64), "pairs") as folder:
+        # The folder as a process that is no more would have left it.
+        dead = folder.with_name(folder.name.replace(f".{os.getpid()}.", ".99999999."))
+        assert dead != folder
+        dead.mkdir()
+        (dead / "hashes").write_bytes(b"left")
+        workspace.sweep()
+        assert folder.exists()
+        assert not dead.exists()
 
 
 def test_the_revision_of_pairs_is_said_once():

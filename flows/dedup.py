@@ -1,0 +1,186 @@
+"""The standalone tools `dedup` and `index`: near-duplicates among files, and against what was kept earlier."""
+
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from flows.progress import progress, showing
+from flows.tools import Task, filling, print_result
+from flows.words import say
+from pipeline.storage import write_parquet
+from schemas.decision import FILES
+from schemas.errors import StoreError
+from schemas.recipe import Dedup, parse_size
+from schemas.source import InputFile
+
+# What text packs to: gzip and zstd made 3 to 4 times of Chinese text, so 4 is on the safe side.
+PACKED = {".gz": 4, ".zst": 4, ".bz2": 5, ".xz": 5}
+USUAL_BYTES = 600  # of a document, where only bytes are known
+
+
+def dedup_command(args: Any) -> int:
+    """Find exact and verified near-duplicates; only removed documents are listed, each with its survivor."""
+    from pipeline.dedup.pairs import in_threads
+    from pipeline.dedup.tool import dedup_documents
+
+    task, out = Task.of(args), Path(args.out)
+    run = partial(in_threads, threads=args.workers)
+    scratch = Path(args.scratch) if args.scratch else None
+    outcomes: list[dict[str, Any]] = []
+    with showing(True, args.lang), filling(out, ("index",)) as aside, _Stages() as stages:
+        dedup, against = _against(args, run, stages)
+        _check_disk(task.files, scratch or out, args)
+        summary = dedup_documents(
+            _documents(task, aside, outcomes),
+            aside,
+            dedup,
+            against=against,
+            index=args.index,
+            scratch=scratch,
+            memory=int(parse_size(args.memory)),
+            run=run,
+            progress=stages,
+        )
+        write_parquet(aside / "files.parquet", FILES, [pa.Table.from_pylist(outcomes, FILES)])
+        task.check_read(outcomes)
+    print_result({**asdict(summary), "out": str(out)})
+    return 0
+
+
+def index_command(args: Any) -> int:
+    """Remove documents by id from the index that `dedup --index` left, or say what it holds."""
+    from pipeline.dedup.index import Index, parameters_of
+
+    folder = _index_folder(Path(args.index))
+    if folder is None:
+        raise StoreError(f"{args.index}: no index here; `yuliao dedup INPUT -o {args.index} --index` leaves one")
+    index = Index.open(folder, args.index, _with(parameters_of(folder)))
+    removed = 0
+    if args.remove:
+        lines = Path(args.remove).read_text("utf-8-sig").splitlines()
+        ids = sorted({line.strip() for line in lines if line.strip()})
+        removed = index.remove(pa.array(ids, pa.large_string()))
+        if removed < len(ids):
+            print(say("index.unknown", args.lang, n=len(ids) - removed), file=sys.stderr)  # noqa: T201
+    stay = sum(len(segment) - len(segment.removed) for segment in index.segments)
+    print_result({"documents": stay, "removed": removed, "segments": len(index.segments), "index": str(folder)})
+    return 0
+
+
+class _Stages:
+    """Shows the stages of `dedup_documents` one after the other."""
+
+    def __init__(self) -> None:
+        self._name, self._done = "", 0
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "_Stages":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def __call__(self, name: str, done: int, total: int) -> None:
+        if name != self._name:
+            self._stack.close()
+            self._bar = self._stack.enter_context(progress().stage(name, total or 1))
+            self._name, self._done = name, 0
+        self._bar.advance(done - self._done)
+        self._done = done
+
+
+def _against(args: Any, run: Any, stages: _Stages) -> tuple[Dedup, Sequence[Any]]:
+    """Open what stays. Its parameters are taken over: those of the first, which all must have."""
+    from pipeline.dedup.index import Index, parameters_of
+
+    dedup = Dedup(threshold=args.threshold)
+    opened: list[Index] = []
+    for spec in args.against or ():
+        folder = _index_folder(Path(spec))
+        if folder is not None:
+            dedup = dedup if opened else _with(parameters_of(folder), threshold=args.threshold)
+            opened.append(Index.open(folder, spec, dedup))
+            continue
+        from pipeline.publish.indexing import index_version, parameters_in
+
+        version = _version(args, spec)
+        dedup = dedup if opened else _with(parameters_in(version), threshold=args.threshold)
+        name = f"{version.manifest.dataset}@{version.manifest.version}"
+        stages("index", 0, len(version.shards))
+        opened.append(index_version(version, name, dedup, run))
+    return dedup, opened
+
+
+def _with(stored: dict[str, Any], **more: Any) -> Dedup:
+    """How duplicates are found with the parameters that an index was made with."""
+    return Dedup(**{name: value for name, value in stored.items() if name in Dedup.model_fields}, **more)
+
+
+def _index_folder(path: Path) -> Path | None:
+    """The index that lies in a folder: that of `dedup --index`, or its parent."""
+    return next((folder for folder in (path / "index", path) if (folder / "index.json").exists()), None)
+
+
+def _version(args: Any, spec: str) -> Any:
+    """The version that NAME[@V], or the folder of a version or dataset, names."""
+    from flows.commands import version_of
+    from pipeline.publish.version import open_version
+
+    path = Path(spec).resolve()
+    if (path / "manifest.json").exists():
+        return open_version(path.parent.parent, path.name)
+    if (version := open_version(path) if (path / "latest").exists() else None) is not None:
+        return version
+    if path.exists():
+        raise StoreError(f"{spec}: neither a version, nor a dataset, nor what `dedup --index` wrote")
+    return version_of(args, spec)
+
+
+def _check_disk(files: Sequence[InputFile], folder: Path, args: Any) -> None:
+    """Say on stderr how much of the disk is needed; raise StoreError where it is not there."""
+    from pipeline.dedup.tool import SCRATCH_BYTES
+
+    text, rows = 0, 0
+    for file in files:
+        size, count = _size_of(file)
+        text, rows = text + size, rows + count
+    # Packed texts .7 (lz4), texts of what has a candidate .4, an index .4 of the text.
+    need = int(text * (1.5 if args.index else 1.1)) + rows * SCRATCH_BYTES
+    there = next(parent for parent in (folder.resolve(), *folder.resolve().parents) if parent.exists())
+    free = shutil.disk_usage(there).free
+    figures = {"folder": folder, "need": f"{need / 1e9:.2f}", "free": f"{free / 1e9:.2f}"}
+    if need > free:
+        raise StoreError(say("dedup.full", args.lang, **figures))
+    print(say("dedup.disk", args.lang, **figures), file=sys.stderr)  # noqa: T201
+
+
+def _size_of(file: InputFile) -> tuple[int, int]:
+    """About how many bytes of text and documents an input holds."""
+    path = Path(file.path)
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        try:
+            metadata = pq.read_metadata(path)
+        except (OSError, pa.ArrowException):  # reading will say what is wrong with it
+            return file.bytes, 0
+        groups = range(metadata.num_row_groups)
+        return sum(metadata.row_group(n).total_byte_size for n in groups), metadata.num_rows
+    size = file.bytes * PACKED.get(path.suffix, 1)
+    return size, size // USUAL_BYTES
+
+
+def _documents(task: Task, out: Path, outcomes: list[dict[str, Any]]) -> Iterator[pa.RecordBatch]:
+    """Batches of (id, text, uri, record)."""
+    from pipeline.engine import documents_of
+
+    for batch in documents_of(task.job(out, task.files), outcomes, []):
+        task.check_ids(batch)
+        yield batch.select(["id", "text", "uri", "record"])

@@ -1,0 +1,389 @@
+"""The index: what documents that stay are searched by, one immutable segment for every shard.
+
+A segment is a folder of three Arrow IPC files that any Arrow reader opens: `keys.arrow` (for each band, and for the
+match hash, the sorted keys with their rows), `rows.arrow` (ids, hashes, sketches) and `texts.arrow` (texts in small
+compressed blocks, so that one document is read without its neighbours; about a third of the text's size). Keys are
+searched, not scanned, so a batch costs in proportion to itself. A folder appears whole or not at all.
+
+What is removed later stands in `removed.arrow`, replaced as a whole; a published version needs none, as its shards,
+and with them its segments, are written anew.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from numba import njit
+
+from pipeline.dedup.buckets import (
+    LOW,
+    WHOLE,
+    Packed,
+    Rows,
+    column_of,
+    cut,
+    equal_bits,
+    fixed,
+    lead,
+    least_equal,
+    pack,
+    runs,
+    words_of,
+)
+from pipeline.dedup.signature import fingerprints, parameters
+from pipeline.storage import ASIDE, read_json, replacing, sync_folder, write_json
+from pipeline.text import CodePoints
+from schemas.errors import StoreError
+from schemas.recipe import Dedup
+
+U64 = np.uint64
+# A block of texts is what reading one document unpacks.
+BLOCK_BYTES = 64_000
+KEYS = pa.schema([pa.field("key", pa.uint32(), nullable=False), pa.field("row", pa.uint32(), nullable=False)])
+TEXTS = pa.schema([pa.field("text", pa.large_string(), nullable=False)])
+REMOVED = pa.schema([pa.field("row", pa.uint32(), nullable=False)])
+LIST = "index.json"
+_PARAMETERS = b"yuliao.signatures"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The index of one shard; rows are those of the shard, in its order."""
+
+    folder: Path
+    dedup: Dedup
+
+    @classmethod
+    def open(cls, folder: Path, dedup: Dedup) -> "Segment":
+        """Open a segment. Raises StoreError when it is broken, or was made with other parameters."""
+        segment = cls(folder, dedup)
+        stored = json.loads((segment._table.schema.metadata or {}).get(_PARAMETERS, b"{}"))
+        check_parameters_match(stored, dedup, folder)
+        return segment
+
+    @cached_property
+    def _table(self) -> pa.Table:
+        return _open(self.folder / "rows.arrow").read_all()
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    @cached_property
+    def sketches(self) -> npt.NDArray[np.uint64]:
+        """Sketches, uint64, (rows, words)."""
+        return fixed(column_of(self._table, "sketch"), np.uint64)
+
+    @cached_property
+    def hashes(self) -> npt.NDArray[np.uint64]:
+        """Match hashes, uint64, (rows, 2)."""
+        return fixed(column_of(self._table, "match_hash"), np.uint64)
+
+    def _numbers(self, name: str, rows: Rows) -> npt.NDArray[Any]:
+        numbers: npt.NDArray[Any] = column_of(self._table, name).to_numpy()[rows]
+        return numbers
+
+    @cached_property
+    def removed(self) -> npt.NDArray[np.uint32]:
+        """The rows that were removed, ascending."""
+        path = self.folder / "removed.arrow"
+        return np.asarray(column_of(_open(path).read_all(), "row")) if path.exists() else np.empty(0, np.uint32)
+
+    def ids(self, rows: Rows) -> pa.Array:
+        """Return the ids of some rows."""
+        return column_of(self._table, "id").take(pa.array(rows))
+
+    def content(self, rows: Rows) -> npt.NDArray[np.uint64]:
+        """Return numbers that are equal for equal texts, uint64."""
+        return self._numbers("content", rows)
+
+    def chars(self, rows: Rows) -> npt.NDArray[np.uint32]:
+        """Return the characters of some rows, uint32."""
+        return self._numbers("char_count", rows)
+
+    def twins(self, packed: Packed, hashes: npt.NDArray[np.uint64]) -> Packed:
+        """Return `row << 32 | row here` of rows with an equal match hash; `packed`: upper hash bits and row, sorted."""
+        found = self._lookup(self.dedup.bands, packed)
+        one, other = (found >> U64(32)).astype(np.int64), (found & LOW).astype(np.int64)
+        equal: npt.NDArray[np.bool_] = (hashes[one] == self.hashes[other]).all(axis=1)
+        return found[equal]
+
+    def candidates(self, band: int, packed: Packed, sketches: npt.NDArray[np.uint64]) -> Packed:
+        """Return `row << 32 | row here` of rows that share a key of a band and pass the estimate."""
+        found = self._lookup(band, packed)
+        agree: npt.NDArray[np.bool_] = _agree(found, sketches, self.sketches, least_equal(self.dedup))
+        return found[agree]
+
+    def _lookup(self, band: int, packed: Packed) -> Packed:
+        batch = _open(self.folder / "keys.arrow").get_batch(band)
+        found: Packed = _matches(packed, batch.column("key").to_numpy(), batch.column("row").to_numpy())
+        return found[~np.isin(found & LOW, self.removed)] if len(self.removed) else found
+
+    def texts(self, rows: Rows) -> Iterator[tuple[slice, pa.Array]]:
+        """Yield the texts of ascending rows, block by block, with their places in `rows`."""
+        if not len(rows):
+            return
+        starts = column_of(self._table, "block").to_numpy()
+        with pa.OSFile(str(self.folder / "texts.arrow")) as file:
+            reader = pa.ipc.open_file(file)
+            for begin, end in runs(starts[rows]):
+                block = starts[rows[begin]]
+                texts = reader.get_batch(int(block)).column("text")
+                yield slice(begin, end), texts.take(pa.array(rows[begin:end] - np.searchsorted(starts, block)))
+
+    def remove(self, ids: pa.Array) -> int:
+        """Remove documents by id, for good, and return how many there were; a kill leaves it done or not done."""
+        rows = np.flatnonzero(pc.is_in(column_of(self._table, "id"), ids).to_numpy(zero_copy_only=False))
+        gone = np.union1d(self.removed, rows.astype(np.uint32))
+        count = len(gone) - len(self.removed)
+        if count:
+            with replacing(self.folder / "removed.arrow") as aside, pa.ipc.new_file(str(aside), REMOVED) as writer:
+                writer.write_table(pa.table([gone], schema=REMOVED))
+            self.__dict__.pop("removed", None)
+        return count
+
+
+@dataclass(frozen=True)
+class Index:
+    """The segments of a version, or of what a standalone tool kept; `name` says which in outputs and messages."""
+
+    name: str
+    segments: tuple[Segment, ...]
+
+    @classmethod
+    def open(cls, folder: Path, name: str, dedup: Dedup) -> "Index":
+        """Open the index that a standalone tool left. Raises StoreError: broken, or made with other parameters."""
+        listed = read_json(folder / LIST)
+        return cls(name, tuple(Segment.open(folder / segment, dedup) for segment in listed["segments"]))
+
+    @staticmethod
+    def write(folder: Path, segments: list[str], dedup: Dedup) -> None:
+        """Note which segments of a folder make the index; it is there from then on."""
+        write_json(folder / LIST, {"segments": segments, "parameters": parameters(dedup)})
+
+    def remove(self, ids: pa.Array) -> int:
+        """Remove documents by id from all segments and return how many there were."""
+        return sum(segment.remove(ids) for segment in self.segments)
+
+
+def parameters_of(folder: Path) -> dict[str, Any]:
+    """Return the parameters that the index in a folder was made with."""
+    return dict(read_json(folder / LIST)["parameters"])
+
+
+def check_parameters_match(stored: dict[str, Any], dedup: Dedup, where: object) -> None:
+    """Raise StoreError, naming each difference, when an index was made with parameters other than those of `dedup`."""
+    wanted = parameters(dedup)
+    other = [f"{name} {stored.get(name)}, not {value}" for name, value in wanted.items() if stored.get(name) != value]
+    if other:
+        raise StoreError(
+            f"{where}: made with {'; '.join(other)}; compare with the same parameters, or make the index again"
+        )
+
+
+def write_segment(folder: Path, dedup: Dedup, documents: Iterable[pa.Table | pa.RecordBatch]) -> int:
+    """Write a segment and return its rows. Held: 8 bytes a band and about 60 bytes for each row.
+
+    Args:
+        folder: where it appears, whole, when all is written.
+        dedup: the parameters of the signatures, and the threshold for leaders of large buckets.
+        documents: columns id, text, and those of `signature.signatures_schema`, in row order.
+
+    Raises:
+        StoreError: the disk is full.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}{ASIDE}")
+    aside.mkdir()
+    try:
+        rows = _write(aside, dedup, documents)
+        for path in sorted(aside.iterdir()):
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+        if not folder.exists():
+            aside.replace(folder)
+            sync_folder(folder.parent)
+    except OSError as error:
+        if error.errno == 28:
+            raise StoreError(f"{folder}: the disk is full; free some space and run again") from error
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return rows
+
+
+def _write(folder: Path, dedup: Dedup, documents: Iterable[pa.Table | pa.RecordBatch]) -> int:
+    keys, tables = [], []
+    with _Blocks(folder / "texts.arrow") as blocks:
+        for table in documents:
+            text = column_of(table, "text").cast(pa.large_string())
+            part, sketches = cut(fixed(column_of(table, "signature"), np.uint32), dedup)
+            keys.append(part)
+            block_of = blocks.write(text)
+            hashes = column_of(table, "match_hash")
+            tables.append(
+                pa.table(
+                    {
+                        "id": column_of(table, "id").cast(pa.large_string()),
+                        "content": fingerprints(CodePoints.of(text))[:, 0],
+                        "match_hash": hashes.fill_null(bytes(16)),
+                        "blank": hashes.is_null(),
+                        "sketch": pa.Array.from_buffers(
+                            pa.binary(sketches.shape[1] * 8), len(text), [None, pa.py_buffer(sketches)]
+                        ),
+                        "char_count": column_of(table, "char_count").cast(pa.uint32()),
+                        "block": block_of,
+                    }
+                )
+            )
+    rows = pa.concat_tables(tables).combine_chunks() if tables else _no_rows(dedup)
+    rows = rows.replace_schema_metadata({_PARAMETERS: json.dumps(parameters(dedup), sort_keys=True)})
+    _write_file(folder / "rows.arrow", rows.schema, rows.to_batches(max_chunksize=max(1, rows.num_rows)))
+    _write_file(folder / "keys.arrow", KEYS, _sorted_keys(rows, joined_keys(keys, dedup), dedup))
+    return int(rows.num_rows)
+
+
+def joined_keys(keys: list[npt.NDArray[np.uint32]], dedup: Dedup) -> npt.NDArray[np.uint32]:
+    """Return band keys of all rows, uint32, (bands, rows)."""
+    return np.concatenate(keys, axis=1) if keys else np.empty((dedup.bands, 0), np.uint32)
+
+
+def _no_rows(dedup: Dedup) -> pa.Table:
+    types = {
+        "id": pa.large_string(),
+        "content": pa.uint64(),
+        "match_hash": pa.binary(16),
+        "blank": pa.bool_(),
+        "sketch": pa.binary(8 * words_of(dedup)),
+        "char_count": pa.uint32(),
+        "block": pa.uint32(),
+    }
+    return pa.table({name: pa.array([], kind) for name, kind in types.items()})
+
+
+def _sorted_keys(rows: pa.Table, keys: npt.NDArray[np.uint32], dedup: Dedup) -> Iterator[pa.RecordBatch]:
+    """Yield for each band, then for the match hash, sorted keys and rows; large buckets hold their leaders only."""
+    there = np.flatnonzero(~column_of(rows, "blank").to_numpy(zero_copy_only=False))
+    hashes = fixed(column_of(rows, "match_hash"), np.uint64)
+    sketches = fixed(column_of(rows, "sketch"), np.uint64)
+    chars = column_of(rows, "char_count").to_numpy()
+    for band in range(dedup.bands):
+        yield _batch(_leaders(pack(keys[band], there), sketches, chars, hashes, least_equal(dedup)))
+    yield _batch(pack((hashes[:, 0] >> U64(32)).astype(np.uint32), there))
+
+
+def _batch(packed: Packed) -> pa.RecordBatch:
+    halves = [(packed >> U64(32)).astype(np.uint32), (packed & LOW).astype(np.uint32)]
+    return pa.record_batch(halves, schema=KEYS)
+
+
+def _write_file(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    with pa.ipc.new_file(str(path), schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+class _Blocks:
+    """Texts in compressed blocks of about BLOCK_BYTES."""
+
+    def __init__(self, path: Path) -> None:
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        self._writer = pa.ipc.new_file(str(path), TEXTS, options=options)
+        self._count = 0
+
+    def __enter__(self) -> "_Blocks":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()
+
+    def write(self, texts: pa.Array) -> npt.NDArray[np.uint32]:
+        """Append texts and return the block of each, uint32."""
+        block_of = np.empty(len(texts), np.uint32)
+        for begin, end in runs(np.cumsum(pc.binary_length(texts).to_numpy()) // BLOCK_BYTES):
+            self._writer.write_batch(pa.record_batch([texts.slice(begin, end - begin)], schema=TEXTS))
+            block_of[begin:end] = self._count
+            self._count += 1
+        return block_of
+
+
+def _open(path: Path) -> Any:
+    try:
+        return pa.ipc.open_file(pa.memory_map(str(path)))
+    except (OSError, pa.ArrowException) as error:
+        raise StoreError(f"{path}: cannot be read ({error}); remove its folder, it is made again") from error
+
+
+@njit(cache=True, nogil=True)
+def _leaders(packed: Any, sketches: Any, chars: Any, hashes: Any, least: Any) -> Any:
+    """Return sorted `packed` with only the leaders of its large buckets."""
+    kept = np.empty(len(packed), np.uint64)
+    count = 0
+    begin = 0
+    while begin < len(packed):
+        end = begin + 1
+        while end < len(packed) and packed[end] >> U64(32) == packed[begin] >> U64(32):
+            end += 1
+        if end - begin <= WHOLE:
+            kept[count : count + end - begin] = packed[begin:end]
+            count += end - begin
+        else:
+            rows, leads = lead((packed[begin:end] & LOW).astype(np.int64), sketches, chars, hashes, least)
+            key = packed[begin] >> U64(32) << U64(32)
+            for row in np.sort(rows[leads]):
+                kept[count] = key | U64(row)
+                count += 1
+        begin = end
+    return kept[:count]
+
+
+@njit(cache=True, nogil=True)
+def _matches(packed: Any, keys: Any, rows: Any) -> Any:
+    """Return `row << 32 | other` for every row of sorted `packed` and every entry with its key in sorted `keys`.
+
+    The next place is looked for by doubling steps from the last one: few rows cost their logarithm, many a merge.
+    """
+    found = np.empty(1024, np.uint64)
+    count = 0
+    at = 0
+    for i in range(len(packed)):
+        key = packed[i] >> U64(32)
+        step = 1
+        low = at
+        while at < len(keys) and U64(keys[at]) < key:
+            low = at + 1
+            at += step
+            step *= 2
+        high = min(at, len(keys))
+        while low < high:
+            middle = (low + high) // 2
+            if U64(keys[middle]) < key:
+                low = middle + 1
+            else:
+                high = middle
+        at = low
+        k = at
+        while k < len(keys) and U64(keys[k]) == key:
+            if count == len(found):
+                found = np.concatenate((found, np.empty(len(found), np.uint64)))
+            found[count] = (packed[i] << U64(32)) | U64(rows[k])
+            count += 1
+            k += 1
+    return found[:count]
+
+
+@njit(cache=True, nogil=True)
+def _agree(found: Any, sketches: Any, others: Any, least: Any) -> Any:
+    agree = np.zeros(len(found), np.bool_)
+    for i in range(len(found)):
+        one, other = found[i] >> U64(32), found[i] & LOW
+        agree[i] = equal_bits(sketches[one], others[other]) >= least
+    return agree
