@@ -35,6 +35,7 @@ LEADERS, KIN, NEAREST = 128, 8, 16
 # Rows are numbered in 32 bits, those of published documents included.
 MOST_ROWS = (1 << 32) - 2
 U64, U32 = np.uint64, np.uint32
+NOTHING = U32(0xFFFFFFFF)  # the group of a blank row
 LOW = U64(0xFFFFFFFF)
 
 
@@ -47,14 +48,11 @@ class Signed:
     def __init__(self, folder: Path, dedup: Dedup) -> None:
         self.dedup, self.rows = dedup, 0
         self._folder = folder
-        self._sketches: list[npt.NDArray[np.uint64]] = []
-        self._chars: list[npt.NDArray[np.uint32]] = []
-        self._blank: list[npt.NDArray[np.bool_]] = []
         self._stack = ExitStack()
 
     def __enter__(self) -> "Signed":
         self._folder.mkdir(parents=True, exist_ok=True)
-        names = ["hashes", *(f"band-{band:03d}" for band in range(self.dedup.bands))]
+        names = ["hashes", "sketches", "chars", "blank", *(f"band-{band:03d}" for band in range(self.dedup.bands))]
         self._files = [self._stack.enter_context((self._folder / name).open("wb")) for name in names]
         return self
 
@@ -70,41 +68,39 @@ class Signed:
         found = column_of(batch, "match_hash")
         minima = fixed(column_of(batch, "signature"), np.uint32)
         check_width(minima.shape[1], self.dedup, where)
-        self._blank.append(found.is_null().to_numpy(zero_copy_only=False))
-        self._files[0].write(fixed(found.fill_null(bytes(16)), np.uint8).data)
         keys, sketches = cut(minima, self.dedup)
-        for band, file in enumerate(self._files[1:]):
-            file.write(keys[band].data)
-        self._sketches.append(sketches)
-        self._chars.append(column_of(batch, "char_count").to_numpy().astype(np.uint32))
+        blank = found.is_null().to_numpy(zero_copy_only=False)
+        chars = column_of(batch, "char_count").to_numpy().astype(np.uint32)
+        columns = [fixed(found.fill_null(bytes(16)), np.uint8), sketches, chars, blank, *keys]
+        for file, column in zip(self._files, columns, strict=True):
+            file.write(column.data)
         self.rows += len(minima)
         if self.rows > MOST_ROWS:
             raise StoreError(f"more than {MOST_ROWS:,} documents; split them and compare each part with --against")
 
     def done(self) -> None:
-        """Close the files and join what is held; call when all is added."""
+        """Close the files and load what is held; call when all is added."""
         self._stack.close()
-        words = words_of(self.dedup)
-        self.sketches = joined(self._sketches, np.empty((0, words), np.uint64))
-        self.chars = joined(self._chars, np.empty(0, np.uint32))
-        self.blank = joined(self._blank, np.empty(0, np.bool_))
+        self.sketches = np.fromfile(self._folder / "sketches", np.uint64).reshape(-1, words_of(self.dedup))
+        self.chars = np.fromfile(self._folder / "chars", np.uint32)
+        self.blank = np.fromfile(self._folder / "blank", np.bool_)
 
-    def hashes(self) -> npt.NDArray[np.uint64]:
-        """Return the match hashes, uint64, (rows, 2), zero for blank rows; mapped, so drop it soon."""
-        return mapped(self._folder / "hashes", np.uint64, (self.rows, 2))
+    @property
+    def hashes(self) -> Path:
+        """The file of match hashes, two 64-bit numbers a row, zero for blank rows."""
+        return self._folder / "hashes"
 
     def packed(self, band: int, representatives: npt.NDArray[np.bool_]) -> Packed:
         """Return `key << 32 | row` of one band for the representatives, sorted."""
-        keys = np.fromfile(self._folder / f"band-{band:03d}", np.uint32)
-        return pack(keys, np.flatnonzero(representatives))
+        return pack(np.fromfile(self._folder / f"band-{band:03d}", np.uint32), representatives)
 
     def candidates(self, packed: Packed) -> Packed:
         """Return the pairs of one band that pass the estimate, as `one << 32 | other`, sorted, distinct.
 
         In a small bucket `one` is the lower row; in a large one `other` is a leader.
         """
-        found = _compare(packed, self.sketches, self.chars, self.hashes(), least_equal(self.dedup))
-        return distinct(found)
+        hashes = mapped(self.hashes, np.uint64, (self.rows, 2))  # looked at for large buckets only
+        return distinct(_compare(packed, self.sketches, self.chars, hashes, least_equal(self.dedup)))
 
 
 def column_of(table: pa.RecordBatch | pa.Table, name: str) -> pa.Array:
@@ -130,13 +126,6 @@ def mapped(path: Path, dtype: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     return np.asarray(np.memmap(path, dtype, "r", shape=shape)) if np.prod(shape) else np.empty(shape, dtype)
 
 
-def joined(blocks: list[npt.NDArray[Any]], empty: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Join blocks of rows and let go of them."""
-    whole = np.concatenate(blocks) if blocks else empty
-    blocks.clear()
-    return whole
-
-
 def distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return sorted distinct values. `np.unique` hashes since NumPy 2.3: 0.5 to 1 s for 1.3 M pairs, sorting 0.01 s."""
     ordered = np.sort(values)
@@ -154,13 +143,37 @@ def runs(values: npt.NDArray[Any]) -> Iterator[tuple[int, int]]:
         yield from pairwise(edges)
 
 
-def pack(keys: npt.NDArray[np.uint32], rows: Rows) -> Packed:
-    """Return `keys[row] << 32 | row` of some rows, sorted. Sorting single words is 10 times faster than arguments."""
-    packed = keys[rows].astype(np.uint64)
-    packed <<= U64(32)
-    packed |= rows.astype(np.uint64)
+def pack(keys: npt.NDArray[np.uint32], wanted: npt.NDArray[np.bool_]) -> Packed:
+    """Return `keys[row] << 32 | row` of the wanted rows, sorted: 10 times faster than sorting arguments."""
+    packed = np.empty(np.count_nonzero(wanted), np.uint64)
+    _pack(keys, wanted, packed)
     packed.sort()
     return packed
+
+
+@njit(cache=True, nogil=True)
+def _pack(keys: Any, wanted: Any, packed: Any) -> None:
+    count = 0
+    for row in range(len(keys)):
+        if wanted[row]:
+            packed[count] = (U64(keys[row]) << U64(32)) | U64(row)
+            count += 1
+
+
+def rows_of(path: Path, words: int, rows: Rows) -> npt.NDArray[np.uint64]:
+    """Return some rows of a file of 64-bit numbers, `words` a row, uint64, (rows, words); `rows` ascend.
+
+    Read in pieces of 8 MB, not mapped: what is mapped counts as memory of the process.
+    """
+    found = np.empty((len(rows), words), np.uint64)
+    step = (1 << 20) // words
+    with path.open("rb") as file:
+        for begin, end in runs(rows // step):
+            first = int(rows[begin]) // step * step
+            file.seek(8 * words * first)
+            piece = np.frombuffer(file.read(8 * words * step), np.uint64).reshape(-1, words)
+            found[begin:end] = piece[rows[begin:end] - first]
+    return found
 
 
 def check_width(permutations: int, dedup: Dedup, where: object) -> None:
@@ -209,28 +222,46 @@ def _cut(minima: Any, rows: Any, keys: Any, sketches: Any) -> None:
             sketches[i, k >> 6] |= U64(minima[i, k] & U32(1)) << U64(k & 63)
 
 
-def group_rows(hashes: npt.NDArray[np.uint64], blank: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Return for each row the lowest row with the same 128-bit hash, -1 for blank rows.
+def group_rows(path: Path, blank: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint32]:
+    """Return for each row the lowest row with the same 128-bit hash, NOTHING for blank rows; uint32.
 
-    `hashes`: uint64, (rows, 2). Held meanwhile: 8 bytes a row for the sort, and the result.
+    `path`: two 64-bit numbers a row. Held meanwhile: 16 bytes a row, and as much for each row that has an equal.
     """
-    groups = np.full(len(hashes), -1, np.int64)
-    upper = (hashes[:, 0] >> U64(32)).astype(np.uint32)
-    _group(pack(upper, np.flatnonzero(~blank)), hashes, groups)
+    groups = np.arange(len(blank), dtype=np.uint32)
+    groups[blank] = NOTHING
+    upper = np.empty(len(blank), np.uint32)
+    with path.open("rb") as file:
+        for start in range(0, len(blank), 1 << 19):
+            piece = np.frombuffer(file.read(16 << 19), np.uint64)[::2]
+            upper[start : start + len(piece)] = piece >> U64(32)
+    packed = pack(upper, ~blank)
+    del upper
+    packed = packed[_repeated(packed)]
+    rows = np.sort((packed & LOW).astype(np.int64))
+    _group(packed, rows, rows_of(path, 2, rows), groups)
     return groups
 
 
 @njit(cache=True, nogil=True)
-def _group(packed: Any, hashes: Any, groups: Any) -> None:
-    """Rows with the same upper 32 bits stand together; those equal in all 128 form a group."""
+def _repeated(packed: Any) -> Any:
+    """Return which of sorted `packed` share their upper half with a neighbour."""
+    found = np.zeros(len(packed), np.bool_)
+    for i in range(1, len(packed)):
+        if packed[i] >> U64(32) == packed[i - 1] >> U64(32):
+            found[i] = found[i - 1] = True
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _group(packed: Any, rows: Any, hashes: Any, groups: Any) -> None:
+    """Rows with the same upper 32 bits stand together; those equal in all 128 form a group. `hashes` are of `rows`."""
     firsts = np.empty(16, np.int64)
     begin = 0
     while begin < len(packed):
-        key = packed[begin] >> U64(32)
         known = 0
         i = begin
-        while i < len(packed) and packed[i] >> U64(32) == key:
-            row = np.int64(packed[i] & LOW)
+        while i < len(packed) and packed[i] >> U64(32) == packed[begin] >> U64(32):
+            row = np.searchsorted(rows, np.int64(packed[i] & LOW))
             found = -1
             for k in range(known):
                 if hashes[firsts[k], 0] == hashes[row, 0] and hashes[firsts[k], 1] == hashes[row, 1]:
@@ -242,7 +273,7 @@ def _group(packed: Any, hashes: Any, groups: Any) -> None:
                 firsts[known] = row
                 found = known
                 known += 1
-            groups[row] = firsts[found]
+            groups[rows[row]] = rows[firsts[found]]
             i += 1
         begin = i
 

@@ -36,6 +36,7 @@ from pipeline.dedup.buckets import (
     lead,
     least_equal,
     pack,
+    rows_of,
     runs,
     words_of,
 )
@@ -109,11 +110,14 @@ class Segment:
         """Return the characters of some rows, uint32."""
         return self._numbers("char_count", rows)
 
-    def twins(self, packed: Packed, hashes: npt.NDArray[np.uint64]) -> Packed:
-        """Return `row << 32 | row here` of rows with an equal match hash; `packed`: upper hash bits and row, sorted."""
-        found = self._lookup(self.dedup.bands, packed)
+    def twins(self, packed: Packed, hashes: Path) -> Packed:
+        """Return `row << 32 | row here` of rows with an equal match hash.
+
+        `packed`: its upper 32 bits and the row, sorted; `hashes`: a file of two 64-bit numbers a row.
+        """
+        found = np.sort(self._lookup(self.dedup.bands, packed))
         one, other = (found >> U64(32)).astype(np.int64), (found & LOW).astype(np.int64)
-        equal: npt.NDArray[np.bool_] = (hashes[one] == self.hashes[other]).all(axis=1)
+        equal: npt.NDArray[np.bool_] = (rows_of(hashes, 2, one) == self.hashes[other]).all(axis=1)
         return found[equal]
 
     def candidates(self, band: int, packed: Packed, sketches: npt.NDArray[np.uint64]) -> Packed:
@@ -271,7 +275,7 @@ def _no_rows(dedup: Dedup) -> pa.Table:
 
 def _sorted_keys(rows: pa.Table, keys: npt.NDArray[np.uint32], dedup: Dedup) -> Iterator[pa.RecordBatch]:
     """Yield for each band, then for the match hash, sorted keys and rows; large buckets hold their leaders only."""
-    there = np.flatnonzero(~column_of(rows, "blank").to_numpy(zero_copy_only=False))
+    there = ~column_of(rows, "blank").to_numpy(zero_copy_only=False)
     hashes = fixed(column_of(rows, "match_hash"), np.uint64)
     sketches = fixed(column_of(rows, "sketch"), np.uint64)
     chars = column_of(rows, "char_count").to_numpy()

@@ -26,12 +26,12 @@ import pyarrow as pa
 
 from pipeline.dedup.buckets import (
     MOST_ROWS,
+    NOTHING,
     Packed,
     Rows,
     Signed,
     distinct,
     group_rows,
-    joined,
     merged,
     pack,
 )
@@ -65,21 +65,21 @@ class Found:
     """What `find_pairs` found, over rows numbered anew: first the documents that stay and resemble something, then all
     rows that were signed.
 
-    `staying`: int64, their numbers over all segments, ascending. `groups`: int64, for each row the lowest one with the
-    same match form, -1 for a blank text. `pairs`: schema PAIRS, left < right, sorted, of lowest rows of groups, with
+    `staying`: int64, their numbers over all segments, ascending. `groups`: uint32, for each row the lowest one with
+    the same match form, NOTHING for a blank text. `pairs`: schema PAIRS, left < right, of lowest rows of groups, with
     their exact Jaccard, at least the threshold.
     """  # noqa: D205
 
     staying: Rows
-    groups: Rows
+    groups: npt.NDArray[np.uint32]
     pairs: pa.Table
 
     def among(self, staying: int) -> tuple[Rows, pa.Table]:
-        """Return groups and pairs with all documents that stay, so many, counted before the rows that were signed."""
-        count = len(self.staying)
-        number = np.concatenate([self.staying, np.arange(staying, staying + len(self.groups) - count)])
-        groups = np.full(staying + len(self.groups) - count, -1, np.int64)
-        groups[number] = np.where(self.groups < 0, -1, number[self.groups]) if len(number) else -1
+        """Return groups (int64, -1 for a blank text) and pairs with all documents that stay, so many, counted first."""
+        rows = staying + len(self.groups) - len(self.staying)
+        number = np.concatenate([self.staying, np.arange(staying, rows), [-1]])
+        groups = np.full(rows, -1, np.int64)
+        groups[number[:-1]] = number[np.minimum(self.groups, len(self.groups))]
         ends = [number[self.pairs.column(side).to_numpy()] for side in ("left", "right")]
         return groups, pa.table([*ends, self.pairs.column("jaccard")], schema=PAIRS)
 
@@ -116,7 +116,7 @@ def find_pairs(
     bases = np.cumsum([0, *(len(segment) for segment in against)])
     if bases[-1] + signed.rows > MOST_ROWS:
         raise StoreError(f"more than {MOST_ROWS:,} documents; compare with fewer versions at once")
-    groups = group_rows(signed.hashes(), signed.blank)
+    groups = group_rows(signed.hashes, signed.blank)
     twins = _twins(signed, groups, against, bases)
     if not dedup.near:
         nothing = np.empty(0, np.uint64)
@@ -124,7 +124,7 @@ def find_pairs(
     paths = list(_candidates(signed, groups, against, bases, scratch, run, progress))
     total = int(bases[-1]) + signed.rows
     ranges = max(1, total // MERGED_ROWS)
-    candidates = joined(list(merged(paths, ranges, total)), np.empty(0, np.uint64))
+    candidates = np.concatenate(list(merged(paths, ranges, total)))
     for path in paths:
         path.unlink()
     _check_memory(len(candidates), signed.rows, memory)
@@ -194,21 +194,22 @@ def fetch_parquet(texts: Sequence[Path]) -> Fetch:
     return fetch
 
 
-def _twins(signed: Signed, groups: Rows, against: Sequence[Segment], bases: Rows) -> Packed:
+def _twins(signed: Signed, groups: npt.NDArray[np.uint32], against: Sequence[Segment], bases: Rows) -> Packed:
     """Return `row << 32 | document that stays and has its match form`, sorted, for lowest rows of groups."""
-    first = np.flatnonzero(groups == np.arange(len(groups)))
-    hashes = signed.hashes()
-    packed = pack((hashes[:, 0] >> np.uint64(32)).astype(np.uint32), first) if against else np.empty(0, np.uint64)
+    if not against:
+        return np.empty(0, np.uint64)
+    upper = (np.fromfile(signed.hashes, np.uint64)[::2] >> np.uint64(32)).astype(np.uint32)
+    packed = pack(upper, groups == np.arange(len(groups)))
     found = [
-        np.empty(0, np.uint64),
-        *(segment.twins(packed, hashes) + np.uint64(base) for segment, base in zip(against, bases, strict=False)),
+        segment.twins(packed, signed.hashes) + np.uint64(base)
+        for segment, base in zip(against, bases[:-1], strict=True)
     ]
     return distinct(np.concatenate(found))
 
 
 def _candidates(
     signed: Signed,
-    groups: Rows,
+    groups: npt.NDArray[np.uint32],
     against: Sequence[Segment],
     bases: Rows,
     scratch: Path,
@@ -223,7 +224,7 @@ def _candidates(
     def task(band: int) -> Path:
         packed = signed.packed(band, first)
         found = [signed.candidates(packed) + shift]
-        for segment, start in zip(against, bases, strict=False):
+        for segment, start in zip(against, bases[:-1], strict=True):
             other = segment.candidates(band, packed, signed.sketches)
             found.append(other + ((base << np.uint64(32)) | np.uint64(start)))
         path = scratch / f"pairs-{band:03d}"
@@ -283,7 +284,9 @@ def _verify(
     return jaccard
 
 
-def _numbered(pairs: Packed, jaccard: npt.NDArray[np.float64], groups: Rows, twins: Packed, base: int) -> Found:
+def _numbered(
+    pairs: Packed, jaccard: npt.NDArray[np.float64], groups: npt.NDArray[np.uint32], twins: Packed, base: int
+) -> Found:
     """Number the documents that stay anew, leaving out those that resemble nothing."""
     one, other = halves(pairs)
     rows, stays = halves(twins)
@@ -293,16 +296,15 @@ def _numbered(pairs: Packed, jaccard: npt.NDArray[np.float64], groups: Rows, twi
     def number(side: Rows) -> Rows:
         return np.where(side < base, np.searchsorted(staying, side), side - base + count)
 
-    twin = np.full(len(groups) + 1, -1, np.int64)
-    twin[rows[::-1]] = np.searchsorted(staying, stays)[::-1]  # of several the first
-    # Where the group's lowest row has a twin, that one is the lowest; the last entry stands for no group.
-    mine = np.where((groups >= 0) & (twin[groups] < 0), groups + count, twin[groups])
-    every = np.concatenate([np.arange(count), mine])
+    # Where the lowest row of a group has a twin that stays, that one is the lowest; of several the first.
+    first = np.append(np.arange(count, count + len(groups), dtype=np.uint32), NOTHING)
+    first[rows[::-1]] = np.searchsorted(staying, stays)[::-1]
+    every = np.concatenate([np.arange(count, dtype=np.uint32), first[np.minimum(groups, len(groups))]])
     one, other = number(one), number(other)
     both = pack_two(np.minimum(one, other), np.maximum(one, other))
     order = np.argsort(both, kind="stable")
     new = np.diff(both[order], prepend=MOST_ROWS << 32) != 0
     left, right = halves(both[order][new])
-    ends = every[left], every[right]
+    ends = every[left].astype(np.int64), every[right].astype(np.int64)
     table = pa.table([np.minimum(*ends), np.maximum(*ends), jaccard[order][new]], schema=PAIRS)
     return Found(staying, every, table.filter(pa.array(ends[0] != ends[1])))

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.dedup.buckets import Rows, Signed, column_of, distinct, group_rows, mapped
+from pipeline.dedup.buckets import Rows, Signed, column_of, distinct, group_rows, rows_of
 from pipeline.dedup.index import Index, Segment, write_segment
 from pipeline.dedup.pairs import MEMORY, Found, Progress, Run, find_pairs, in_threads, scratch_folder
 from pipeline.dedup.signature import fingerprints, parameters, sign
@@ -172,15 +172,15 @@ class Corpus:
         """The first row of each part, and after them the number of rows."""
         return np.array(self._starts, np.int64)
 
-    def content(self) -> npt.NDArray[np.uint64]:
-        """Return numbers that are equal for equal texts, mapped."""
-        return mapped(self._folder / "content", np.uint64, (self.signed.rows,))
+    def content(self, rows: Rows) -> npt.NDArray[np.uint64]:
+        """Return numbers that are equal for equal texts, of ascending rows."""
+        return rows_of(self._folder / "content", 1, rows)[:, 0]
 
     def check_ids(self) -> None:
         """Raise SourceError when an id comes twice."""
         rows = self.signed.rows
-        first = group_rows(mapped(self._folder / "ids", np.uint64, (rows, 2)), np.zeros(rows, bool))
-        again = np.flatnonzero(first != np.arange(rows))
+        first = group_rows(self._folder / "ids", np.zeros(rows, bool))
+        again = np.flatnonzero(first != np.arange(rows, dtype=np.uint32))
         if len(again):
             one = self.places(again[:1]).to_pylist()[0]["id"]
             raise SourceError(
@@ -253,21 +253,23 @@ class _Removed:
         """Let the documents that have an equal or a pair compete; all others stay."""
         count = len(found.staying)
         groups = found.groups
-        sizes = np.bincount(groups[groups >= 0], minlength=1)
-        involved = np.zeros(len(groups), bool)
+        # A row takes part when it stays, or its group has another row or a pair; blank rows never do.
+        involved = np.zeros(len(groups) + 1, bool)
         involved[:count] = True
+        involved[groups[groups != np.arange(len(groups), dtype=np.uint32)].clip(max=len(groups))] = True
         for side in ("left", "right"):
             involved[found.pairs.column(side).to_numpy()] = True
-        involved = (groups >= 0) & (involved[groups] | (sizes[groups] > 1))
+        involved[-1] = False
+        involved = involved[np.minimum(groups, len(groups))]
         rows = np.flatnonzero(involved)  # of `found`
-        place = np.cumsum(involved) - 1
+        place = np.cumsum(involved, dtype=np.uint32) - np.uint32(1)
         pairs = pa.table(
-            [place[found.pairs.column(side).to_numpy()] for side in ("left", "right")]
+            [place[found.pairs.column(side).to_numpy()].astype(np.int64) for side in ("left", "right")]
             + [found.pairs.column("jaccard")],
             schema=found.pairs.schema,
         )
-        content = np.concatenate([_content_of(segments, found.staying), corpus.content()[rows[count:] - count]])
-        group = place[groups[rows]]
+        content = np.concatenate([_content_of(segments, found.staying), corpus.content(rows[count:] - count)])
+        group = place[groups[rows]].astype(np.int64)
         survivor, kind, jaccard = survivors(
             _priority(corpus, rows[count:] - count, count),
             np.ones(len(rows), bool),

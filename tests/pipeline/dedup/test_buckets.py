@@ -3,27 +3,39 @@ import pyarrow as pa
 import pytest
 
 from pipeline.dedup import buckets
-from pipeline.dedup.buckets import LOW, Signed, distinct, fixed, group_rows, merged, pack
+from pipeline.dedup.buckets import LOW, NOTHING, Signed, distinct, group_rows, merged, pack, rows_of
 from pipeline.dedup.signature import sign, signatures_schema
 from schemas.errors import StoreError
 from schemas.recipe import Dedup
 
 
-def grouped(texts: list[str]) -> list[int]:
-    hashes = sign(pa.array(texts, pa.string())).column("match_hash")
-    blank = hashes.is_null().to_numpy(zero_copy_only=False)
-    return group_rows(fixed(hashes.fill_null(bytes(16)), np.uint64), blank).tolist()
+@pytest.mark.parametrize(
+    ("texts", "groups"),
+    [
+        (["甲乙丙丁", "", "別的", "甲乙，丙丁", "别的。", "——", "甲乙丙丁"], [0, NOTHING, 2, 0, 2, 5, 0]),
+        ([], []),
+    ],
+)
+def test_groups_name_the_lowest_row_with_the_same_match_form(tmp_path, texts, groups):
+    with Signed(tmp_path, Dedup()) as signed:
+        signed.add(sign(pa.array(texts, pa.string())))
+        signed.done()
+    assert group_rows(signed.hashes, signed.blank).tolist() == groups
 
 
-def test_groups_name_the_lowest_row_with_the_same_match_form():
-    assert grouped(["甲乙丙丁", "", "別的", "甲乙，丙丁", "别的。", "——", "甲乙丙丁"]) == [0, -1, 2, 0, 2, 5, 0]
-    assert grouped([]) == []
-
-
-def test_hashes_that_agree_in_the_upper_bits_only_are_told_apart():
+def test_hashes_that_agree_in_the_upper_bits_only_are_told_apart(tmp_path):
     upper = np.uint64(7 << 32)
     hashes = np.array([[upper + np.uint64(k % 3), k % 2] for k in range(60)], np.uint64)
-    assert group_rows(hashes, np.zeros(60, bool)).tolist() == [k % 6 for k in range(60)]
+    hashes.tofile(tmp_path / "hashes")
+    assert group_rows(tmp_path / "hashes", np.zeros(60, bool)).tolist() == [k % 6 for k in range(60)]
+
+
+def test_rows_of_a_file_are_read_wherever_they_lie(tmp_path):
+    numbers = np.arange(3 << 20, dtype=np.uint64).reshape(-1, 2)
+    numbers.tofile(tmp_path / "numbers")
+    rows = np.array([0, 1, (1 << 19) - 1, 1 << 19, 1 << 19, len(numbers) - 1])
+    assert (rows_of(tmp_path / "numbers", 2, rows) == numbers[rows]).all()
+    assert rows_of(tmp_path / "numbers", 2, rows[:0]).shape == (0, 2)
 
 
 def test_signatures_of_other_permutations_are_refused_with_a_remedy(tmp_path):
@@ -41,7 +53,7 @@ def test_distinct_sorts_and_drops_repeats():
 
 
 def test_packed_keys_are_sorted_and_leave_out_rows_that_stand_for_none():
-    packed = pack(np.array([9, 5, 9, 1], np.uint32), np.array([0, 2, 3]))
+    packed = pack(np.array([9, 5, 9, 1], np.uint32), np.array([True, False, True, True]))
     assert [(int(p) >> 32, int(p & LOW)) for p in packed] == [(1, 3), (9, 0), (9, 2)]
 
 

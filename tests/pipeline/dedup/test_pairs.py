@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.dedup import pairs as module
-from pipeline.dedup.buckets import fixed
+from pipeline.dedup.buckets import NOTHING, fixed
 from pipeline.dedup.pairs import PAIRS, in_threads, scratch_folder
 from pipeline.dedup.signature import sign
 from pipeline.dedup.survivors import survivors
@@ -34,7 +34,7 @@ def test_pairs_are_those_of_brute_force(tmp_path, search, planted, brute_jaccard
     found = search(texts, dedup, ends=(10, 40))
     groups, pairs = found.groups, found.pairs
     forms = [definition(text) for text in texts]
-    assert groups.tolist() == [forms.index(form) if form else -1 for form in forms]
+    assert groups.tolist() == [forms.index(form) if form else NOTHING for form in forms]
     representatives = set(groups.tolist())
     expected = {
         pair: value
@@ -93,7 +93,9 @@ def test_without_near_there_are_groups_and_no_pairs(search, segment, planted):
 def test_an_empty_corpus_has_no_pairs(search, segment):
     for against in ([], [segment(["甲乙丙丁戊己"]), segment([])]):
         found = search([], against=against)
-        assert len(found.groups) == found.pairs.num_rows == 0
+        groups, pairs = found.among(sum(map(len, against)))
+        assert len(found.groups) == pairs.num_rows == 0
+        assert (groups == -1).all()
 
 
 def test_more_candidates_than_memory_are_refused_with_a_remedy(search, planted):
