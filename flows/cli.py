@@ -171,6 +171,17 @@ def _threshold(text: str) -> float:
     return float(text)
 
 
+def _match(text: str) -> dict[str, str]:
+    from schemas.recipe import MatchForm
+
+    try:
+        return MatchForm.model_validate(dict(part.split("=", 1) for part in text.split(","))).model_dump()
+    except ValueError:
+        fields = MatchForm.model_json_schema()["properties"]
+        choices = "; ".join(f"{name}={'|'.join(field['enum'])}" for name, field in fields.items())
+        raise argparse.ArgumentTypeError(f"'{text}' names no options of the match form, which are: {choices}") from None
+
+
 def build_parser(lang: str) -> argparse.ArgumentParser:
     """Return the parser of every verb, with help in `lang` (en or zh)."""
     make = _Verbs(lang)
@@ -275,6 +286,15 @@ def _tool_verbs(make: _Verbs) -> None:
         default=0.8,
         metavar="J",
         help=say("least Jaccard (default 0.8)", "最低 Jaccard 相似度（默认 0.8）"),
+    )
+    dedup.add_argument(
+        "--match",
+        type=_match,
+        metavar="NAME=VALUE,...",
+        help=say(
+            "what texts are compared by: script, width, punctuation, digits; e.g. script=keep,digits=zero",
+            "比对所依据的形式：script、width、punctuation、digits；例如 script=keep,digits=zero",
+        ),
     )
     dedup.add_argument(
         "--against",

@@ -97,21 +97,25 @@ class _Stages:
 
 
 def _against(args: Any, run: Any, stages: _Stages) -> tuple[Dedup, Sequence[Any]]:
-    """Open what stays. Its parameters are taken over: those of the first, which all must have."""
+    """Open what stays. Its parameters are taken over: those of the first, which all must have.
+
+    Raises StoreError where they differ, among each other or from what is asked for.
+    """
     from pipeline.dedup.index import Index, parameters_of
 
-    dedup = Dedup(threshold=args.threshold)
+    asked = {"threshold": args.threshold, **({"match": args.match} if args.match else {})}
+    dedup = Dedup(**asked)
     opened: list[Index] = []
     for spec in args.against or ():
         folder = _index_folder(Path(spec))
         if folder is not None:
-            dedup = dedup if opened else _with(parameters_of(folder), threshold=args.threshold)
+            dedup = dedup if opened else _with(parameters_of(folder), **asked)
             opened.append(Index.open(folder, spec, dedup))
             continue
         from pipeline.publish.indexing import index_version, parameters_in
 
         version = _version(args, spec)
-        dedup = dedup if opened else _with(parameters_in(version), threshold=args.threshold)
+        dedup = dedup if opened else _with(parameters_in(version), **asked)
         name = f"{version.manifest.dataset}@{version.manifest.version}"
         stages("index", 0, len(version.shards))
         opened.append(index_version(version, name, dedup, run))
@@ -120,7 +124,7 @@ def _against(args: Any, run: Any, stages: _Stages) -> tuple[Dedup, Sequence[Any]
 
 def _with(stored: dict[str, Any], **more: Any) -> Dedup:
     """How duplicates are found with the parameters that an index was made with."""
-    return Dedup(**{name: value for name, value in stored.items() if name in Dedup.model_fields}, **more)
+    return Dedup(**{name: value for name, value in stored.items() if name in Dedup.model_fields} | more)
 
 
 def _index_folder(path: Path) -> Path | None:

@@ -166,8 +166,7 @@ def measure_command(args: Any) -> int:
                 aside / "scratch" / f"measured-{n:05d}",
                 folder,
                 plan.steps,
-                dedup.permutations,
-                dedup.seed,
+                dedup,
                 None,
                 memory,
             )

@@ -195,8 +195,7 @@ class Curation:
                 self.measure_folder(s),
                 self.read_folder(s),
                 self.plan.steps,
-                dedup.permutations,
-                dedup.seed,
+                dedup,
                 self.max_id,
                 self.memory,
             )

@@ -69,8 +69,7 @@ class MeasureJob:
     folder: Path
     read: Path
     steps: tuple[Step, ...]
-    permutations: int
-    seed: int
+    dedup: Dedup
     max_id: str | None
     memory: int
 
@@ -189,7 +188,7 @@ def measure_shard(job: MeasureJob) -> dict[str, Any]:
 
     Writes `documents.parquet` (cleaned text), `signals.parquet` and `signatures.parquet`, row for row alike.
     """
-    from pipeline.dedup.signature import sign, signatures_schema
+    from pipeline.dedup.signature import sign_for, signatures_schema
 
     started = time.perf_counter()
     columns = [pa.field(name, dtype) for step in job.steps for name, dtype in step.adds.items()]
@@ -199,14 +198,14 @@ def measure_shard(job: MeasureJob) -> dict[str, Any]:
     with (
         ParquetSink(job.folder / "documents.parquet", documents_schema) as documents,
         ParquetSink(job.folder / "signals.parquet", signals_schema) as signals,
-        ParquetSink(job.folder / "signatures.parquet", signatures_schema(job.permutations)) as signatures,
+        ParquetSink(job.folder / "signatures.parquet", signatures_schema(job.dedup.permutations)) as signatures,
     ):
         for table in batches(job.read / "documents.parquet"):
             batch = _one_batch(_sampled(table, job.max_id))
             check_memory(job.memory, f"measuring {job.read.name}", "raise --memory")
             batch = apply(job.steps, batch)
             text = batch.column("text")
-            signatures.write(sign(text, permutations=job.permutations, seed=job.seed))
+            signatures.write(sign_for(job.dedup, text))
             signals.write(batch.select(signals_schema.names))
             batch = batch.append_column(hashed[0], content_hashes(text.to_pylist()))
             batch = batch.append_column(hashed[1], pc.binary_length(text).cast(pa.int64()))

@@ -92,6 +92,7 @@ class Signatures(Part):
     shingle: int
     match_form_revision: int
     unicode: str
+    match: dict[str, str] = Field({}, description="options of the match form; empty: as in revision 1, the defaults")
 
 
 class Counts(Part):

@@ -57,6 +57,17 @@ class Rule(Frozen):
         return self
 
 
+class MatchForm(Frozen):
+    """What two texts are compared by. White space, control and format characters never count, case never does."""
+
+    script: Literal["fold", "keep"] = Field("fold", description="whether Traditional counts as Simplified")
+    width: Literal["fold", "keep"] = Field("fold", description="whether compatibility forms count as usual ones (NFKC)")
+    punctuation: Literal["drop", "keep"] = Field("drop", description="whether punctuation and symbols count")
+    digits: Literal["keep", "zero", "drop"] = Field(
+        "keep", description="whether decimal digits count, only that some stand there, or not at all"
+    )
+
+
 class Dedup(Frozen):
     """How duplicates are found and which copy stays.
 
@@ -71,6 +82,7 @@ class Dedup(Frozen):
     bands: int = Field(25, ge=1)
     rows: int = Field(5, ge=1)
     seed: int = Field(1, ge=0, lt=2**32)
+    match: MatchForm = MatchForm()
     keep: list[str] = Field(
         ["rank", "char_count", "id"],
         description="which copy stays, after published ones: `rank` and `id` ascending, signals descending",

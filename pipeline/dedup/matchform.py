@@ -2,7 +2,9 @@
 
 In this order: NFKC; casefold; delete characters of the categories P*, S*, Z*, Cc and Cf; Traditional folded to
 Simplified by the first form of OpenCC's character tables. So a reprint in Traditional, full-width or re-punctuated form
-has the same match form. Phrases are not looked at: 乾坤 becomes 干坤, in every text alike.
+has the same match form. Phrases are not looked at: 乾坤 becomes 干坤, in every text alike. A recipe may leave out the
+folding of scripts or of compatibility forms (then NFC instead of NFKC), keep punctuation, or let runs of decimal digits
+count as one zero or as nothing.
 
 All of it is one lookup a character, except in texts that hold a character which NFKC may join to the one before it
 (combining marks, Hangul vowels and tails, half-width voicing marks): those rows go through `unicodedata.normalize`
@@ -18,8 +20,9 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
-from pipeline.dedup.table import CODE_POINTS, load_table
+from pipeline.dedup.table import CODE_POINTS, DEFAULT_FORM, load_table, normalization, vary_table
 from pipeline.text import CodePoints
+from schemas.recipe import MatchForm
 
 MATCH_FORM_REVISION = 1
 UNICODE = "14.0.0"
@@ -32,29 +35,34 @@ JOINS = np.uint32(1 << 30)
 SHORT, PLACE = np.uint32(15), np.uint32((1 << 17) - 1)
 
 
-def match_forms(column: pa.Array) -> CodePoints:
+def match_forms(column: pa.Array, form: MatchForm = DEFAULT_FORM) -> CodePoints:
     """Return the match form of every row of a string column without nulls, as code points end to end."""
-    forms, joined = _mapped(CodePoints.of(column), settled=False)
-    if not len(joined):
-        return forms
-    texts = [unicodedata.normalize("NFKC", text) for text in column.take(pa.array(joined)).to_pylist()]
-    slow, _ = _mapped(CodePoints.of(pa.array(texts, column.type)), settled=True)
-    return _filled(forms, joined, slow)
+    forms, joined = _mapped(CodePoints.of(column), form, settled=False)
+    if len(joined):
+        normal = normalization(form)
+        texts = [unicodedata.normalize(normal, text) for text in column.take(pa.array(joined)).to_pylist()]
+        slow, _ = _mapped(CodePoints.of(pa.array(texts, column.type)), form, settled=True)
+        forms = _filled(forms, joined, slow)
+    if form.digits == "zero":
+        _join_zeros(forms.points, forms.starts)
+        return CodePoints(forms.points[: forms.starts[-1]], forms.starts)
+    return forms
 
 
-def compared_forms(column: pa.Array) -> CodePoints:
+def compared_forms(column: pa.Array, form: MatchForm = DEFAULT_FORM) -> CodePoints:
     """Return what signatures and shingle sets are made of: the match form, or a stand-in where that is empty.
 
     The stand-in keeps punctuation and symbols: NFKC, then categories Z*, Cc and Cf deleted. So the rules of two tables
     are compared with each other (never with words, which share no character with them) instead of being equal because
     nothing is left of either. Only a blank text has no form at all.
     """
-    forms = match_forms(column)
+    forms = match_forms(column, form)
     empty = np.flatnonzero(forms.counts == 0)
     if not len(empty):
         return forms
     texts = column.take(pa.array(empty)).to_pylist()
-    marks = [unicodedata.normalize("NFKC", text).translate(_invisible()) for text in texts]
+    normal = normalization(form)
+    marks = [unicodedata.normalize(normal, text).translate(_invisible()) for text in texts]
     return _filled(forms, empty, CodePoints.of(pa.array(marks, column.type)))
 
 
@@ -66,9 +74,9 @@ def _filled(forms: CodePoints, rows: npt.NDArray[np.int64], others: CodePoints) 
     return CodePoints(points, np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]))
 
 
-def _mapped(texts: CodePoints, *, settled: bool) -> tuple[CodePoints, npt.NDArray[np.int64]]:
+def _mapped(texts: CodePoints, form: MatchForm, *, settled: bool) -> tuple[CodePoints, npt.NDArray[np.int64]]:
     """Return mapped rows and the numbers of the rows that must be normalised first; none if `settled`."""
-    table, pool, longest = _lookup()
+    table, pool, longest = _lookup(form)
     slow = -1
     starts = np.empty(len(texts) + 1, np.int64)
     joined = np.empty(len(texts), np.int64)
@@ -87,9 +95,9 @@ def _invisible() -> dict[int, None]:
 
 
 @cache
-def _lookup() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], int]:
+def _lookup(form: MatchForm) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], int]:
     """Return the lookup by code point (uint32), the pool of runs, and the length of the longest run."""
-    stored = load_table()
+    stored = load_table() if form == DEFAULT_FORM else vary_table(load_table(), form)
     codes, lengths, values = stored["codes"], stored["lengths"], stored["values"]
     begins = np.cumsum(lengths, dtype=np.uint32) - lengths
     table = np.arange(CODE_POINTS, dtype=np.uint32)
@@ -98,7 +106,7 @@ def _lookup() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], int]:
     table[codes[lengths == 0]] = DELETED
     table[codes[several]] = RUN | begins[several] << np.uint32(4) | lengths[several]
     table[stored["joins"]] |= JOINS
-    return table, values, int(lengths.max())
+    return table, values, int(lengths.max(initial=1))
 
 
 @njit(cache=True, nogil=True)
@@ -140,3 +148,18 @@ def _map_rows(
                 count += value != DELETED
     starts[len(begins) - 1] = count
     return slow
+
+
+@njit(cache=True, nogil=True)
+def _join_zeros(points: Any, starts: Any) -> None:
+    """Let each run of zeros be one, in place."""
+    count = 0
+    begin = starts[0]
+    for row in range(len(starts) - 1):
+        starts[row] = count
+        for i in range(begin, starts[row + 1]):
+            if points[i] != 48 or count == starts[row] or points[count - 1] != 48:
+                points[count] = points[i]
+                count += 1
+        begin = starts[row + 1]
+    starts[len(starts) - 1] = count

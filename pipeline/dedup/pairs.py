@@ -273,7 +273,7 @@ def _verify(
 
     nodes = distinct(np.concatenate(halves(candidates)))
     whole = 3 * int(chars(nodes).astype(np.int64).sum())
-    bins = Bins(candidates, chars, max(memory // 64, whole // MOST_BINS))
+    bins = Bins(candidates, chars, max(memory // 64, whole // MOST_BINS), signed.dedup.match)
     for done in deal(bins, ends, fetch_any, scratch, run):
         progress("texts", done, len(ends) - 1)
     jaccard = np.zeros(len(candidates))

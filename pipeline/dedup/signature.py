@@ -18,8 +18,9 @@ import pyarrow as pa
 from numba import njit
 
 from pipeline.dedup.matchform import MATCH_FORM_REVISION, UNICODE, compared_forms
+from pipeline.dedup.table import DEFAULT_FORM
 from pipeline.text import CodePoints
-from schemas.recipe import Dedup
+from schemas.recipe import Dedup, MatchForm
 
 SCHEME = "affine32"
 SHINGLE = 5
@@ -55,13 +56,13 @@ def parameters(dedup: Dedup) -> dict[str, Any]:
         "shingle": SHINGLE,
         "match_form_revision": MATCH_FORM_REVISION,
         "unicode": UNICODE,
-        **dedup.model_dump(include={"permutations", "seed", "bands", "rows"}),
+        **dedup.model_dump(include={"permutations", "seed", "bands", "rows", "match"}),
     }
 
 
-def sign(column: pa.Array, *, permutations: int = 128, seed: int = 1) -> pa.RecordBatch:
+def sign(column: pa.Array, *, permutations: int = 128, seed: int = 1, form: MatchForm = DEFAULT_FORM) -> pa.RecordBatch:
     """Return match hash and signature of every row of a string column without nulls, as `signatures_schema` says."""
-    forms = compared_forms(column)
+    forms = compared_forms(column, form)
     minima = np.empty((len(forms), permutations), U32)
     _minhash(forms.points, forms.starts, shingle_coefficients(), *affine32(permutations, seed), CAP, minima)
     hashes = fingerprints(forms)
@@ -75,6 +76,11 @@ def sign(column: pa.Array, *, permutations: int = 128, seed: int = 1) -> pa.Reco
         ],
         schema=signatures_schema(permutations),
     )
+
+
+def sign_for(dedup: Dedup, column: pa.Array) -> pa.RecordBatch:
+    """Return what `sign` does with the parameters of a recipe."""
+    return sign(column, permutations=dedup.permutations, seed=dedup.seed, form=dedup.match)
 
 
 def shingle_hash(shingle: str | bytes) -> int:

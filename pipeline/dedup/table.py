@@ -9,12 +9,15 @@ import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import as_file, files
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from schemas.recipe import MatchForm
+
 DATA = files("pipeline.dedup") / "data"
+DEFAULT_FORM = MatchForm()
 CODE_POINTS = 0x110000
 SURROGATES = range(0xD800, 0xE000)
 HANGUL_VOWELS_AND_TAILS = frozenset(range(0x1161, 0x1176)) | frozenset(range(0x11A8, 0x11C3))
@@ -27,14 +30,24 @@ def simplified() -> dict[str, str]:
     return dict(line.split("\t") for line in lines if not line.startswith("#"))
 
 
-def match_char(char: str) -> str:
+def normalization(form: MatchForm) -> Literal["NFKC", "NFC"]:
+    """Return the Unicode normalisation that a match form begins with."""
+    return "NFKC" if form.width == "fold" else "NFC"
+
+
+def match_char(char: str, form: MatchForm = DEFAULT_FORM) -> str:
     """Return the match form of one character taken alone: NFKC, casefold, deletions, Traditional to Simplified."""
-    folded = unicodedata.normalize("NFKC", char).casefold()
-    return "".join(simplified().get(c, c) for c in folded if not _is_deleted(c))
+    folded = unicodedata.normalize(normalization(form), char).casefold()
+    kept = (c for c in folded if not _is_deleted(c, form))
+    if form.digits == "zero":
+        kept = ("0" if c.isdecimal() else c for c in kept)
+    return "".join(simplified().get(c, c) if form.script == "fold" else c for c in kept)
 
 
-def _is_deleted(char: str) -> bool:
-    return unicodedata.category(char)[0] in "PS" or _is_invisible(char)
+def _is_deleted(char: str, form: MatchForm) -> bool:
+    if form.digits == "drop" and char.isdecimal():
+        return True
+    return (form.punctuation == "drop" and unicodedata.category(char)[0] in "PS") or _is_invisible(char)
 
 
 def _is_invisible(char: str) -> bool:
@@ -62,7 +75,7 @@ def build_table() -> dict[str, npt.NDArray[np.uint32]]:
     `codes`, `lengths`: the code points whose match form is not themselves, ascending, and how many code points it has;
     `values`: these forms end to end. `joins`: the code points that may change, or be changed by, what stands before
     them under NFKC, so that a text with one of them must be normalised as a whole.
-    `invisible`: the code points of the categories Z*, Cc and Cf.
+    `invisible`: the code points of the categories Z*, Cc and Cf; `digits`: those of the category Nd.
     """
     halves = _second_halves()
     codes: list[int] = []
@@ -79,9 +92,28 @@ def build_table() -> dict[str, npt.NDArray[np.uint32]]:
             codes.append(code)
             lengths.append(len(form))
             values.extend(map(ord, form))
+    digits = [code for code in _scalars() if chr(code).isdecimal()]
     invisible = [code for code in _scalars() if _is_invisible(chr(code))]
-    arrays = {"codes": codes, "lengths": lengths, "values": values, "joins": joins, "invisible": invisible}
+    arrays = {
+        "codes": codes,
+        "lengths": lengths,
+        "values": values,
+        "joins": joins,
+        "invisible": invisible,
+        "digits": digits,
+    }
     return {name: np.array(array, np.uint32) for name, array in arrays.items()}
+
+
+def vary_table(stored: dict[str, npt.NDArray[np.uint32]], form: MatchForm) -> dict[str, npt.NDArray[np.uint32]]:
+    """Return the table of a match form other than the default, whose forms differ for the same code points and digits.
+
+    Made from the characters that the shipped table knows, in about .1 s, so that later Unicode versions change nothing.
+    """
+    codes = np.union1d(stored["codes"], stored["digits"])
+    forms = [match_char(chr(code), form) for code in codes.tolist()]
+    values = np.array([ord(char) for text in forms for char in text], np.uint32)
+    return {**stored, "codes": codes, "lengths": np.array([len(text) for text in forms], np.uint32), "values": values}
 
 
 def load_table() -> dict[str, npt.NDArray[np.uint32]]:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from pipeline.dedup.buckets import Rows, Signed, column_of, distinct, group_rows, rows_of
 from pipeline.dedup.index import Index, Segment, write_segment
 from pipeline.dedup.pairs import MEMORY, Found, Progress, Run, find_pairs, in_threads, scratch_folder
-from pipeline.dedup.signature import fingerprints, parameters, sign
+from pipeline.dedup.signature import fingerprints, parameters, sign_for
 from pipeline.dedup.survivors import EXACT, NEAR, survivors
 from pipeline.storage import ParquetSink, write_json
 from pipeline.text import CodePoints
@@ -159,7 +159,7 @@ class Corpus:
         with _writer(self._folder / f"texts-{number}", _TEXTS) as texts:
             for batch in table.to_batches():
                 text = batch.column("text")
-                signed.append(sign(text, permutations=self._dedup.permutations, seed=self._dedup.seed))
+                signed.append(sign_for(self._dedup, text))
                 content.append(fingerprints(CodePoints.of(text))[:, 0])
                 ids.append(fingerprints(CodePoints.of(batch.column("id"))))
                 texts.write_batch(batch.select(["text"]))
@@ -381,6 +381,6 @@ def _signed_again(corpus: Corpus, rows: Rows, dedup: Dedup) -> Iterator[pa.Table
         wanted = rows[edges[part] : edges[part + 1]]
         ids = column_of(corpus.places(wanted), "id")
         for here, text in corpus.texts(part, wanted - starts[part]):
-            signed = sign(text, permutations=dedup.permutations, seed=dedup.seed)
+            signed = sign_for(dedup, text)
             columns = dict(zip(signed.schema.names, signed.columns, strict=True))
             yield pa.table({"id": ids[here], "text": text, **columns})

@@ -20,6 +20,8 @@ from numba import njit
 from pipeline.dedup.buckets import LOW, Packed, Rows, distinct, runs
 from pipeline.dedup.matchform import compared_forms
 from pipeline.dedup.signature import shingle_coefficients
+from pipeline.dedup.table import DEFAULT_FORM
+from schemas.recipe import MatchForm
 
 U64 = np.uint64
 EMPTY = U64(0)
@@ -33,8 +35,15 @@ Fetch = Callable[[int, Rows], Iterable[tuple[slice, pa.Array]]]
 class Bins:
     """Which pairs are compared where."""
 
-    def __init__(self, pairs: Packed, chars: Callable[[Rows], npt.NDArray[Any]], bin_bytes: int) -> None:
+    def __init__(
+        self,
+        pairs: Packed,
+        chars: Callable[[Rows], npt.NDArray[Any]],
+        bin_bytes: int,
+        form: MatchForm = DEFAULT_FORM,
+    ) -> None:
         """`pairs`: distinct `one << 32 | other`; `chars`: the characters of ascending rows."""
+        self.form = form
         one, other = halves(pairs)
         nodes = distinct(np.concatenate([one, other]))
         at = np.searchsorted(nodes, one).astype(np.uint32), np.searchsorted(nodes, other).astype(np.uint32)
@@ -108,13 +117,15 @@ def compare(folder: Path, bins: Bins, number: int) -> tuple[Rows, npt.NDArray[np
     path.unlink()
     places, one, other = bins.pairs(number)
     rows = table.column("row").to_numpy()
-    sets, counts = shingle_sets(table.column("text"))
+    sets, counts = shingle_sets(table.column("text"), bins.form)
     begins = np.cumsum(counts) - counts
     at = [np.searchsorted(rows, side) for side in (one, other)]
     return places, _jaccards(sets, begins, counts, *at)
 
 
-def shingle_sets(texts: pa.ChunkedArray | pa.Array) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+def shingle_sets(
+    texts: pa.ChunkedArray | pa.Array, form: MatchForm = DEFAULT_FORM
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
     """Return the distinct shingle hashes of texts end to end, uint64, and how many each has, int64.
 
     Hashes of a set of more than LARGE shingles are sorted.
@@ -122,7 +133,7 @@ def shingle_sets(texts: pa.ChunkedArray | pa.Array) -> tuple[npt.NDArray[np.uint
     chunks = texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]
     sets, counts = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
     for chunk in chunks:
-        forms = compared_forms(chunk)
+        forms = compared_forms(chunk, form)
         hashes, count = np.empty(len(forms.points), np.uint64), np.empty(len(forms), np.int64)
         size = _shingle_sets(forms.points, forms.starts, shingle_coefficients(), hashes, count, LARGE)
         for row in np.flatnonzero(count < 0):  # too large for a table: all hashes are there

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pipeline.dedup.buckets import column_of
 from pipeline.dedup.index import Index, Segment, check_parameters_match, write_segment
-from pipeline.dedup.signature import parameters, sign
+from pipeline.dedup.signature import parameters, sign_for
 from pipeline.publish.version import Version
 from pipeline.storage import batches, digest
 from schemas.recipe import Dedup
@@ -57,6 +57,6 @@ def _signed(shard: Path, dedup: Dedup) -> Iterator[pa.Table]:
     """Yield ids, texts and signatures. Signing again costs less than reading stored signatures does."""
     for table in batches(shard, ["id", "text"]):
         text = column_of(table, "text")
-        signed = sign(text, permutations=dedup.permutations, seed=dedup.seed)
+        signed = sign_for(dedup, text)
         columns = dict(zip(signed.schema.names, signed.columns, strict=True))
         yield pa.table({"id": table.column("id"), "text": text, **columns})

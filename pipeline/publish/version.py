@@ -263,6 +263,7 @@ def _signatures(plan: Plan) -> Signatures:
         shingle=SHINGLE,
         match_form_revision=MATCH_FORM_REVISION,
         unicode=UNICODE,
+        match=dedup.match.model_dump(),
     )
 
 

@@ -79,6 +79,26 @@ def test_a_version_with_other_parameters_lends_them_and_two_that_differ_are_refu
     assert done.returncode == 1
     assert "made with permutations 64, not 128; bands 12, not 25; compare with the same parameters" in done.stderr
     assert not (tmp_path / "three").exists()
+    done = yuliao("dedup", batch, "-o", tmp_path / "three", "--against", tmp_path / "one", "--match", "digits=zero")
+    assert done.returncode == 1
+    assert "made with match {" in done.stderr
+
+
+def test_what_texts_are_compared_by_is_chosen_and_kept_with_the_index(yuliao: Yuliao, tmp_path: Path) -> None:
+    texts = {"a": "通知：2024年12月31日放假一天，请相互转告。", "b": "通知：2025年1月1日放假一天，请相互转告！"}
+    first = jsonl(tmp_path / "first.jsonl", texts)
+    assert yuliao("dedup", first, "-o", tmp_path / "usual").returncode == 0
+    assert removed(tmp_path / "usual") == {}
+    done = yuliao("dedup", first, "-o", tmp_path / "zero", "--match", "digits=zero", "--index")
+    assert set(removed(tmp_path / "zero")) == {"b"}, done.stderr
+    parameters = json.loads((tmp_path / "zero/summary.json").read_text("utf-8"))["parameters"]
+    assert parameters["match"]["digits"] == "zero"
+    batch = jsonl(tmp_path / "next.jsonl", {"c": texts["a"].replace("2024", "1999")})
+    assert yuliao("dedup", batch, "-o", tmp_path / "next", "--against", tmp_path / "zero").returncode == 0
+    assert set(removed(tmp_path / "next")) == {"c"}
+    done = yuliao("dedup", batch, "-o", tmp_path / "none", "--match", "numbers=zero")
+    assert done.returncode == 2
+    assert "options of the match form, which are: script=fold|keep; width=fold|keep;" in done.stderr
 
 
 def test_batches_follow_each_other_and_documents_can_be_removed(yuliao: Yuliao, batch: Path, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
+import re
 import sys
 import unicodedata
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from pipeline.dedup import table
 from pipeline.dedup.matchform import UNICODE, compared_forms, match_forms
 from pipeline.dedup.table import DATA, load_table, simplified
+from schemas.recipe import MatchForm
 
 same_unicode = pytest.mark.skipif(
     unicodedata.unidata_version != UNICODE, reason=f"this Python has Unicode {unicodedata.unidata_version}"
@@ -55,6 +58,63 @@ def test_match_form_of(text, form):
 @given(st.lists(st.text(chars, max_size=12), max_size=6))
 def test_equals_the_definition_for_every_text(definition, texts):
     assert forms(texts) == [definition(text) for text in texts]
+
+
+every_form = st.builds(
+    MatchForm,
+    script=st.sampled_from(["fold", "keep"]),
+    width=st.sampled_from(["fold", "keep"]),
+    punctuation=st.sampled_from(["drop", "keep"]),
+    digits=st.sampled_from(["keep", "zero", "drop"]),
+)
+
+
+def defined(text: str, form: MatchForm) -> str:
+    """The match form by the words of its options, character by character."""
+    import opencc
+
+    folded = unicodedata.normalize("NFKC" if form.width == "fold" else "NFC", text).casefold()
+    dropped = ("Z", "P", "S") if form.punctuation == "drop" else ("Z",)
+    result = ""
+    for char in folded:
+        category = unicodedata.category(char)
+        if category[0] in dropped or category in ("Cc", "Cf") or (category == "Nd" and form.digits == "drop"):
+            continue
+        result += "0" if category == "Nd" and form.digits == "zero" else char
+    if form.digits == "zero":
+        result = re.sub("0+", "0", result)
+    # Character by character: OpenCC looks at phrases, the match form does not.
+    return "".join(map(opencc.OpenCC("t2s").convert, result)) if form.script == "fold" else result
+
+
+@same_unicode
+@settings(max_examples=250, deadline=None)
+@given(every_form, st.lists(st.text(st.one_of(chars, st.sampled_from("0129３٣①½")), max_size=12), max_size=4))
+def test_every_option_equals_its_definition(form, texts):
+    assert forms(texts, function=partial(match_forms, form=form)) == [defined(text, form) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "form"),
+    [
+        ({"script": "keep"}, "中華，２０２４年", "中華2024年"),
+        ({"width": "keep"}, "中華，２０２４年", "中华２０２４年"),
+        ({"width": "keep"}, "ＡＢ①e\u0301", "ａｂ①é"),
+        ({"punctuation": "keep"}, "第一条　【權利】。", "第一条【权利】。"),
+        ({"digits": "zero"}, "2024年12月1日，共３人，第①项", "0年0月0日共0人第0项"),
+        ({"digits": "drop"}, "2024年12月1日，共３人，第①项", "年月日共人第项"),
+        ({"digits": "drop"}, "2024", ""),
+        ({"digits": "zero"}, "10.5%", "0"),
+        ({"digits": "zero", "punctuation": "keep"}, "10.5%", "0.0%"),
+    ],
+)
+def test_match_form_with_options(options, text, form):
+    assert forms(["前", text, "後1"], function=partial(match_forms, form=MatchForm(**options)))[1] == form
+
+
+def test_a_text_of_dropped_digits_alone_is_compared_by_them():
+    compared = partial(compared_forms, form=MatchForm(digits="drop"))
+    assert forms(["2024", "2025 年", "——"], function=compared) == ["2024", "年", "——"]
 
 
 @same_unicode
