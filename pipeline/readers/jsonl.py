@@ -7,13 +7,17 @@ repaired. Arrays are read value by value, so a large one needs little memory; af
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, replace
+from functools import partial
 from itertools import islice
+from types import NoneType
 from typing import Any, ClassVar
 
 import orjson
+import pyarrow as pa
 
+from pipeline.readers.block import Block
 from pipeline.readers.content import Content, Unreadable
 from pipeline.readers.encoding import Encoding, blocks
 from pipeline.readers.fields import Columns, choose, missing
@@ -23,6 +27,8 @@ from pipeline.readers.reader import Bad, Intake, Reader, Record, decided, excerp
 BETWEEN = re.compile(r"[\s,\ufeff]*")
 LENIENT = json.JSONDecoder(strict=False)
 BLANK = " \t\r\n\f\v\ufeff"
+BLOCK_BYTES = 1 << 20
+TYPES = {str: pa.string(), int: pa.int64(), NoneType: pa.string()}
 KEY_SETS = 1000  # sets of keys whose columns are remembered
 
 Line = bytes | str | TooLong
@@ -34,13 +40,15 @@ class Json(Reader):
     kind: ClassVar[str] = "json"
     formats: ClassVar[tuple[str, ...]] = ("json", "jsonl")
 
-    def records(self, content: Content, intake: Intake) -> Iterator[Record | Bad]:
+    def records(self, content: Content, intake: Intake) -> Iterator[Record | Bad | Block]:
         """Yield a record for each line, element of the array, or value."""
         encoding = decided(content, intake)
         by_lines = _by_lines(list(islice(_lines(content, encoding, intake), 2)), intake)
         intake.format = ".".join(filter(None, ["jsonl" if by_lines else "json", content.packing]))
-        if by_lines:
-            yield from _of_lines(_lines(content, encoding, intake), intake)
+        if by_lines and _is_plain(encoding):
+            yield from _blocks(content, encoding.mark, intake)
+        elif by_lines:
+            yield from _of_lines(_lines(content, encoding, intake), Rows(intake))
         else:
             yield from _of_values(blocks(content.data, encoding), intake)
 
@@ -50,7 +58,10 @@ class Rows:
 
     def __init__(self, intake: Intake) -> None:
         self._fields = intake.fields
+        self.limit = intake.limits.record_bytes
         self._text: tuple[str, ...] | None = None
+        self._columns: Columns | None = None
+        self.types: pa.Schema | None = None
         self._known: dict[tuple[str, ...], Columns] = {}
 
     def record(self, number: int, value: Any) -> Record | Bad:
@@ -61,7 +72,41 @@ class Rows:
         columns = self._known.get(names) or self._choose(names)
         if columns is None:
             return Bad(number, missing(self._fields, names), excerpt(value))
+        if self._columns is None and not isinstance(record := record_of(number, value, columns), Bad):
+            self._columns, self.types = columns, _types(columns, value)
+            return record
         return record_of(number, value, columns)
+
+    def knows(self, table: pa.Table) -> bool:
+        """Say whether every record of a table has its fields where the first readable record has them."""
+        if self._columns is None or len(self._columns.text) > 1:
+            return False
+        names = table.schema.names
+        if len({name.strip().lower() for name in names}) < len(names):
+            return False
+        # What is null may be missing: then no other name may be chosen in its place.
+        absent = [name for name in names if table.column(name).null_count]
+        return all(
+            (found := self._choose(tuple(name for name in names if name not in gone))) is not None
+            and all(
+                getattr(found, role) == value or (value in gone and getattr(found, role) is None)
+                for role, value in asdict(self._columns).items()
+            )
+            for gone in [(), *([name] for name in absent), absent]
+            if not set(gone) & set(self._columns.text)
+        )
+
+    def block(self, number: int, table: pa.RecordBatch, careful: Callable[[], Iterator[Record | Bad]]) -> Block:
+        """Return the block of a table that is known."""
+        assert self._columns is not None, "a table is only parsed after a first record"
+        columns = self._columns
+
+        def column(name: str | None) -> pa.Array | None:
+            return None if name is None else table.column(name)
+
+        times = column(columns.original_time), column(columns.last_modified_time)
+        others = column(columns.title), column(columns.url)
+        return Block(number, table.column(columns.text[0]), *others, *times, column(columns.id), careful)
 
     def holds_text(self, value: dict[str, Any]) -> bool:
         """Say whether an object is a record rather than a frame round records."""
@@ -79,14 +124,43 @@ class Rows:
         return columns
 
 
+def _types(columns: Columns, value: dict[str, Any]) -> pa.Schema | None:
+    """Return the types that the fields of a first record ask for; None where they are none that Arrow reads alike."""
+    fields = []
+    for name in (
+        *columns.text,
+        columns.title,
+        columns.url,
+        columns.original_time,
+        columns.last_modified_time,
+        columns.id,
+    ):
+        if name is None:
+            continue
+        kind = TYPES.get(type(value.get(name)))
+        if kind is None:
+            return None
+        fields.append(pa.field(name, kind))
+    return pa.schema(fields)
+
+
 def _lines(content: Content, encoding: Encoding, intake: Intake) -> Iterator[Line]:
     """Yield the lines that are not blank."""
     limit = intake.limits.record_bytes
     lines: Iterable[Line]
-    if encoding.name == "utf-8" and not encoding.errors and not encoding.legacy:
+    if _is_plain(encoding):
         lines = byte_lines(content.data, encoding.mark, limit)
     else:
         lines = text_lines(blocks(content.data, encoding), limit, encoding.name)
+    return _not_blank(lines)
+
+
+def _is_plain(encoding: Encoding) -> bool:
+    """Say whether the bytes are UTF-8 throughout."""
+    return encoding.name == "utf-8" and not encoding.errors and not encoding.legacy
+
+
+def _not_blank(lines: Iterable[Line]) -> Iterator[Line]:
     for line in lines:
         if isinstance(line, TooLong) or (line.strip() and (isinstance(line, bytes) or line.strip(BLANK))):
             yield line
@@ -120,11 +194,61 @@ def _parsed(line: bytes | str) -> Any:
         return ValueError("nested too deeply")
 
 
-def _of_lines(lines: Iterable[Line], intake: Intake) -> Iterator[Record | Bad]:
-    rows = Rows(intake)
-    for number, line in enumerate(lines):
+def _blocks(content: Content, start: int, intake: Intake) -> Iterator[Record | Bad | Block]:
+    """Yield lines of UTF-8 in blocks of about BLOCK_BYTES, and one by one where they are not one object a line."""
+    rows, number, limit = Rows(intake), 0, intake.limits.record_bytes
+    size = len(content.data)
+    while start < size:
+        piece = content.data[start : min(start + BLOCK_BYTES, size)]
+        end = piece.rfind(b"\n") + 1 if start + len(piece) < size else len(piece)
+        if not end:  # a long line: as it is read anyway
+            line = next(byte_lines(content.data, start, limit))
+            yield from _of_lines(_not_blank([line]), rows, number)
+            number += isinstance(line, TooLong) or bool(line.strip())
+            start += (line.size if isinstance(line, TooLong) else len(line)) + 1
+            continue
+        piece = piece[:end]
+        start += end
+        lines = partial(_not_blank, byte_lines(piece, 0, limit))
+        table = _table(piece, rows, limit) if number else None
+        if table is None:
+            careful = list(_of_lines(lines(), rows, number))
+            number = careful[-1].record + 1 if careful else number
+            yield from careful
+            continue
+        yield rows.block(number, table, lambda lines=lines, first=number: _of_lines(lines(), rows, first))  # type: ignore[misc]
+        number += len(table)
+
+
+def _table(piece: bytes, rows: "Rows", limit: int) -> pa.RecordBatch | None:
+    """Return lines parsed by Arrow; None where they are not one object each, of known fields, within the limit."""
+    ends = piece.count(b"\n") + (piece[-1:] != b"\n")
+    if len(piece) > limit and max(map(len, piece.split(b"\n"))) > limit:
+        return None
+    if piece[:1] != b"{" or piece.rstrip()[-1:] != b"}":
+        return None
+    if ends - 1 != piece.count(b"}\n{") and ends - 1 != piece.count(b"}\r\n{"):
+        return None
+    types = rows.types
+    if types is None:
+        return None
+    import pyarrow.json as pj
+
+    options = pj.ParseOptions(explicit_schema=types, unexpected_field_behavior="infer")
+    try:
+        table = pj.read_json(
+            pa.BufferReader(piece), pj.ReadOptions(use_threads=False, block_size=len(piece) + 1), options
+        )
+    except pa.ArrowException:
+        return None
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if len(batches) == 1 and table.num_rows == ends and rows.knows(table) else None
+
+
+def _of_lines(lines: Iterable[Line], rows: "Rows", first: int = 0) -> Iterator[Record | Bad]:
+    for number, line in enumerate(lines, first):
         if isinstance(line, TooLong):
-            yield Bad(number, line.reason(intake.limits.record_bytes), excerpt(line.head))
+            yield Bad(number, line.reason(rows.limit), excerpt(line.head))
             continue
         value = _parsed(line)
         if isinstance(value, ValueError):

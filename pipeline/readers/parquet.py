@@ -8,12 +8,14 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
+from pipeline.readers.block import Block
 from pipeline.readers.content import Content, Unreadable
 from pipeline.readers.encoding import BinaryContent, decode, detect
 from pipeline.readers.fields import Columns, choose, missing
 from pipeline.readers.reader import Bad, Intake, Reader, Record, record_of, within
 
 BATCH_BYTES = 4 << 20
+STRINGS = ("utf-8", False, "string column")  # encoding, mark, evidence
 FOOTER_TAIL = 16  # a whole footer never ends in so many zeros, but a zeroed one can be parsed
 
 
@@ -23,8 +25,8 @@ class Parquet(Reader):
     kind: ClassVar[str] = "parquet"
     formats: ClassVar[tuple[str, ...]] = ("parquet",)
 
-    def records(self, content: Content, intake: Intake) -> Iterator[Record | Bad]:
-        """Yield a record for each row. Raises Unreadable for a damaged file or one without a text column."""
+    def records(self, content: Content, intake: Intake) -> Iterator[Record | Bad | Block]:
+        """Yield a record for each row, in blocks. Raises Unreadable for a damaged file or one without a text column."""
         import pyarrow.parquet as pq
 
         try:
@@ -55,9 +57,8 @@ class Parquet(Reader):
         number = 0
         try:
             for batch in file.iter_batches(rows, columns=wanted, use_threads=False):
-                for row in _rows(batch, columns, intake):
-                    yield within(record_of(number, row, columns), intake.limits)
-                    number += 1
+                yield _block(batch, number, columns, intake)
+                number += len(batch)
         except (pa.ArrowException, OSError) as error:
             raise Unreadable(f"damaged from row {number} on ({error}); fetch the file again") from None
 
@@ -75,6 +76,24 @@ def _textual(dtype: pa.DataType) -> bool:
     return any(test(inner) for test in tests)
 
 
+def _block(batch: pa.RecordBatch, number: int, columns: Columns, intake: Intake) -> Block:
+    def careful() -> Iterator[Record | Bad]:
+        for record, row in enumerate(_rows(batch, columns, intake), number):
+            yield within(record_of(record, row, columns), intake.limits)
+
+    def column(name: str | None) -> pa.Array | None:
+        return None if name is None else batch.column(name)
+
+    # Several text columns are joined record by record; so is what is no plain string.
+    text = batch.column(columns.text[0]) if len(columns.text) == 1 else pa.nulls(len(batch))
+    if pa.types.is_large_string(text.type) and text.nbytes < 1 << 31:
+        text = text.cast(pa.string())
+    if pa.types.is_string(text.type) and intake.encoding is None:
+        intake.encoding, intake.bom, intake.evidence = STRINGS
+    times = column(columns.original_time), column(columns.last_modified_time)
+    return Block(number, text, column(columns.title), column(columns.url), *times, column(columns.id), careful)
+
+
 def _rows(batch: pa.RecordBatch, columns: Columns, intake: Intake) -> Iterator[dict[str, Any]]:
     values = {name: _values(batch.column(name), name in columns.text, intake) for name in batch.schema.names}
     for row in zip(*values.values(), strict=True):
@@ -84,7 +103,7 @@ def _rows(batch: pa.RecordBatch, columns: Columns, intake: Intake) -> Iterator[d
 def _values(column: Any, is_text: bool, intake: Intake) -> list[Any]:
     """Return the values of a column, bytes decoded."""
     if is_text and intake.encoding is None:
-        intake.encoding, intake.bom, intake.evidence = "utf-8", False, "string column"
+        intake.encoding, intake.bom, intake.evidence = STRINGS
     try:
         values: list[Any] = column.to_pylist()
     except UnicodeDecodeError as error:

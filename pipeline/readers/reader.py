@@ -7,7 +7,7 @@ whose message becomes the file's reason; what it yielded before stays.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pipeline.readers.content import Content, Unreadable
 from pipeline.readers.encoding import BinaryContent, Encoding, decode, detect
@@ -15,6 +15,9 @@ from pipeline.readers.fields import Columns, parse_time, text_of
 from pipeline.step import Step
 from schemas.errors import ContractError
 from schemas.source import Fields, Limits
+
+if TYPE_CHECKING:
+    from pipeline.readers.block import Block
 
 EXCERPT = 200  # characters of a bad record that are kept
 
@@ -62,8 +65,11 @@ class Reader(Step):
     formats: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ()
 
-    def records(self, content: Content, intake: Intake) -> Iterator[Record | Bad]:  # noqa: ARG002 - names of the contract
-        """Yield the records in order. Raises Unreadable for a file, or the rest of it, that cannot be read."""
+    def records(self, content: Content, intake: Intake) -> "Iterator[Record | Bad | Block]":  # noqa: ARG002 - contract
+        """Yield the records in order, a table's in blocks if it likes.
+
+        Raises Unreadable for a file, or the rest of it, that cannot be read.
+        """
         raise ContractError(f"the reader '{self.kind}' does not define records")
 
 

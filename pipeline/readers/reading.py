@@ -20,6 +20,7 @@ from typing import Any
 import pyarrow as pa
 
 import pipeline.readers
+from pipeline.readers.block import Block
 from pipeline.readers.content import PACKINGS, Content, Unreadable, first_bytes, opened
 from pipeline.readers.formats import detect_format, kind_of_bytes, sniff, unsupported
 from pipeline.readers.reader import Bad, Intake, Reader, Record, excerpt
@@ -37,7 +38,7 @@ OF_THE_FILE = frozenset(
     (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 )
 
-Produce = Callable[[Intake], Iterator[Record | Bad]]
+Produce = Callable[[Intake], Iterator[Record | Bad | Block]]
 
 
 class Skipped(Exception):
@@ -65,14 +66,23 @@ class Reading:
         size = 0
         try:
             for item in self._produce(self._intake):
-                row = self._row(item)
-                if row is None:
-                    continue
-                rows.append(row)
-                size += _utf8_size(row[1])
-                if size >= BATCH_BYTES:
-                    yield self._batch(rows)
-                    rows, size = [], 0
+                if isinstance(item, Block):
+                    whole = self._whole(item)
+                    if whole is not None and rows:
+                        yield self._batch(rows)
+                        rows, size = [], 0
+                    if whole is not None:
+                        self._records += len(whole)
+                        yield whole
+                        continue
+                for row in map(self._row, item.careful() if isinstance(item, Block) else (item,)):
+                    if row is None:
+                        continue
+                    rows.append(row)
+                    size += _utf8_size(row[1])
+                    if size >= BATCH_BYTES:
+                        yield self._batch(rows)
+                        rows, size = [], 0
         except Skipped as error:
             skipped = str(error)
         except Unreadable as error:
@@ -82,6 +92,44 @@ class Reading:
         if rows:
             yield self._batch(rows)
         self._close(failure, skipped)
+
+    def _whole(self, block: Block) -> pa.RecordBatch | None:
+        """Return the documents of a block; None where it has to be read record by record."""
+        text = block.texts(self._intake.limits.record_bytes)
+        if text is None:
+            return None
+        try:
+            keys = block.keys()
+            others: dict[str, Any] = {name: block.strings(name) for name in ("title", "url")}
+            others |= {name: block.times(name) for name in ("original_time", "last_modified_time")}
+        except UnicodeDecodeError:
+            return None
+        if block.key is not None and (keys is None or not self._are_new(keys)):
+            return None
+        records = range(block.record, block.record + len(text))
+        made = [f"{self._file.uri}#{record}" for record in records] if keys is None else keys
+        raw = self._raw_ids and keys is not None
+        values: dict[str, Any] = {
+            "id": made if raw else [document_id(self._source.id, key) for key in made],
+            "text": text,
+            "source": pa.repeat(self._source.id, len(text)),
+            "uri": pa.repeat(self._file.uri, len(text)),
+            "record": records,
+            **others,
+        }
+        arrays = [
+            values[field.name] if isinstance(values[field.name], pa.Array) else pa.array(values[field.name], field.type)
+            for field in DOCUMENT
+        ]
+        return pa.record_batch(arrays, schema=DOCUMENT)
+
+    def _are_new(self, keys: list[str]) -> bool:
+        """Note the keys of a block; False, with nothing noted, where one came before or comes twice."""
+        digests = {_key_digest(key) for key in keys}
+        if len(digests) < len(keys) or not self._seen.isdisjoint(digests):
+            return False
+        self._seen |= digests
+        return True
 
     def _row(self, item: Record | Bad) -> tuple[Any, ...] | None:
         """Return the row of a good record; put a bad, empty or repeated one into the quarantine."""
@@ -96,12 +144,13 @@ class Reading:
             self._bad(Bad(item.record, f"the id '{excerpt(key)}' occurs again in this file", excerpt(text)))
             return None
         raw = self._raw_ids and item.key is not None
-        identity = key if raw else document_id(self._source.id, key)
+        identity = _encodable(key) if raw else document_id(self._source.id, key)
         origin = (self._source.id, self._file.uri, item.record)
-        return (identity, text, item.title, *origin, item.url, item.original_time, item.last_modified_time)
+        title, url = (None if value is None else _encodable(value) for value in (item.title, item.url))
+        return (identity, text, title, *origin, url, item.original_time, item.last_modified_time)
 
     def _is_new(self, key: str) -> bool:
-        digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        digest = _key_digest(key)
         if digest in self._seen:
             return False
         self._seen.add(digest)
@@ -158,7 +207,7 @@ def read_file(file: InputFile, source: Source, limits: Limits, *, raw_ids: bool 
     SourceError when a disk or the network fails.
     """
 
-    def produce(intake: Intake) -> Iterator[Record | Bad]:
+    def produce(intake: Intake) -> Iterator[Record | Bad | Block]:
         if intake.format == "junk":
             raise Skipped(JUNK)
         if source.reader == "auto":
@@ -195,6 +244,10 @@ def _not_opened(error: OSError, file: InputFile) -> str:
     raise SourceError(
         f"{file.path}: reading broke off ({error}); nothing is noted of it, run again when its disk or network works"
     ) from error
+
+
+def _key_digest(key: str) -> bytes:
+    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _utf8_size(text: str) -> int:
@@ -242,7 +295,7 @@ def _refuse_unread(file: InputFile, name: str) -> None:
     raise Skipped(f"reading {name} is not supported yet; convert to {known.remedy}")
 
 
-def _records(content: Content, source: Source, intake: Intake) -> Iterator[Record | Bad]:
+def _records(content: Content, source: Source, intake: Intake) -> Iterator[Record | Bad | Block]:
     """Yield the records of an opened file by the reader that its name or, where that says nothing, its content asks."""
     base = intake.format.split(".")[0]
     head = content.data[:64]

@@ -1,0 +1,88 @@
+"""Records of a table in bulk: Arrow columns that become documents without a Python object for each text.
+
+A block is only good as a whole: where anything about it is not plain (a null, a blank text, a byte order mark, a text
+over the limit, a repeated id), it goes record by record the way everything else does, so the result is the same.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.readers.fields import parse_time
+from pipeline.readers.reader import Bad, Record
+from pipeline.text import utf8_buffers
+
+# A text that begins with one of these bytes is neither blank nor marked: ASCII that is seen, CJK from U+4000 on.
+PLAIN = np.zeros(256, bool)
+PLAIN[0x21:0x7F] = True
+PLAIN[0xE4:0xED] = True
+
+
+class Block(NamedTuple):
+    """Consecutive records of one file, `record` being the ordinal of the first.
+
+    `text`: strings. `key`: strings or whole numbers, as are `title` and `url` strings; the times hold what `parse_time`
+    takes. None where the file has no such field. `careful` gives the same records one by one. What gives Python strings
+    raises UnicodeDecodeError where a column holds no UTF-8.
+    """
+
+    record: int
+    text: pa.Array
+    title: pa.Array | None
+    url: pa.Array | None
+    original_time: pa.Array | None
+    last_modified_time: pa.Array | None
+    key: pa.Array | None
+    careful: Callable[[], Iterator[Record | Bad]]
+
+    def texts(self, limit: int) -> pa.Array | None:
+        """Return the normalised texts; None where one is not plainly good. `limit`: bytes of a record."""
+        text = self.text
+        if not pa.types.is_string(text.type) or text.null_count or not len(text):
+            return None
+        try:
+            text.validate(full=True)
+        except pa.ArrowInvalid:
+            return None
+        if pc.max(pc.binary_length(text)).as_py() > limit:
+            return None
+        data, offsets = utf8_buffers(text)
+        data = data[offsets[0] : offsets[-1]]
+        if (data == 0x0D).any():
+            text = pc.replace_substring(pc.replace_substring(text, "\r\n", "\n"), "\r", "\n")
+        if (data == 0).any():
+            text = pc.replace_substring(text, "\0", "")
+        return text if _all_plain(text) else None
+
+    def keys(self) -> list[str] | None:
+        """Return the keys as strings; None where there are none, one is missing or of another type."""
+        key = self.key
+        if key is None or key.null_count or not (pa.types.is_string(key.type) or pa.types.is_integer(key.type)):
+            return None
+        return [str(value) for value in key.to_pylist()]
+
+    def strings(self, name: str) -> list[str | None]:
+        """Return the values of `title` or `url`, without white space around them, None for empty ones."""
+        column: pa.Array | None = getattr(self, name)
+        if column is None:
+            return [None] * len(self.text)
+        return [value.strip() or None if isinstance(value, str) else None for value in column.to_pylist()]
+
+    def times(self, name: str) -> list[object]:
+        """Return the values of a time field, parsed."""
+        column: pa.Array | None = getattr(self, name)
+        return [None] * len(self.text) if column is None else [parse_time(value) for value in column.to_pylist()]
+
+
+def _all_plain(text: pa.Array) -> bool:
+    """Say whether no text is blank or begins with a byte order mark; those with an unusual beginning are looked at."""
+    data, offsets = utf8_buffers(text)
+    if (offsets[1:] == offsets[:-1]).any():
+        return False
+    unusual = np.flatnonzero(~PLAIN[data[offsets[:-1]]])
+    if not len(unusual):
+        return True
+    return all(value.strip() and value[0] != "\ufeff" for value in text.take(pa.array(unusual)).to_pylist())
