@@ -315,6 +315,24 @@ def _tool_verbs(make: _Verbs) -> None:
     )
     make.workspace(dedup)
 
+    overlap = make.verb(
+        "overlap",
+        "documents that hold evaluation questions, verbatim or lightly edited",
+        "含有评测题目（原样或略有改动）的文档",
+        "yuliao overlap docs.jsonl --eval cmmlu.jsonl -o out",
+    )
+    make.inputs(overlap)
+    overlap.add_argument(
+        "--eval",
+        action="append",
+        required=True,
+        metavar="BENCH",
+        help=say(
+            "questions: JSON lines, Parquet or CSV with id, question, and options if any; may be repeated",
+            "评测题目：JSON 行、Parquet 或 CSV，含 id、question，可有 options；可重复给出",
+        ),
+    )
+
     index = make.verb(
         "index",
         "what the index that `dedup --index` left holds; remove documents from it",
@@ -390,7 +408,8 @@ def _version_verbs(make: _Verbs) -> None:
 
 
 # Which module a verb's command is in, where it is not flows.commands.
-_MODULES = {"ingest": "flows.tools", "measure": "flows.tools", "dedup": "flows.dedup", "index": "flows.dedup"}
+_MODULES = {"ingest": "flows.tools", "measure": "flows.tools", "dedup": "flows.dedup"}
+_MODULES |= {"index": "flows.dedup", "overlap": "flows.overlap"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from pipeline.keys import Rows, Words, hex_of, number_equal, split_of, words16
 from pipeline.plan import Plan
-from pipeline.select import evidence, select
+from pipeline.select import TOLD_BY, evidence, select
 from pipeline.storage import read_columns, write_parquet
 from schemas.decision import DUPLICATE_EXACT, DUPLICATE_NEAR, LEDGER, Decision, Stage
 from schemas.errors import ContractError
@@ -110,7 +110,8 @@ class Deciding:
 
     def _table(self, part: Part) -> pa.Table:
         """Document facts and the signals that rules and priorities test."""
-        wanted = {check.rule.column for check in self.plan.checks} | set(self.plan.recipe.dedup.keep)
+        tested = {check.rule.column for check in self.plan.checks}
+        wanted = tested | {TOLD_BY[name] for name in tested & TOLD_BY.keys()} | set(self.plan.recipe.dedup.keep)
         facts = ["id", "source", "uri", "record", "content_hash", "text_bytes"]
         read = [n for n in wanted if n not in facts and n in ("title", "url", "original_time", "last_modified_time")]
         table = read_columns(part.folder / "documents.parquet", facts + read)

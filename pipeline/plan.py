@@ -15,8 +15,8 @@ from pipeline.select import Check, check_columns, checks_of, is_number
 from pipeline.step import Cleaner, Signal, Step, build, catalogue, columns_of
 from pipeline.storage import digest
 from schemas.document import DOCUMENT, PUBLISHED
-from schemas.errors import RecipeError, unknown_name
-from schemas.recipe import Recipe, Rule
+from schemas.errors import RecipeError, SourceError, unknown_name
+from schemas.recipe import Overlap, Recipe, Rule
 from schemas.source import Source
 
 # Steps that every plan ends with unless the recipe sets them itself: a version publishes their columns.
@@ -41,6 +41,8 @@ class Plan:
         Raises RecipeError naming the step, rule or column, with its place in the recipe.
         """
         steps, rules = expand(recipe)
+        if recipe.overlap is not None:
+            steps, rules = _kept_apart(recipe.overlap, base, steps, rules)
         plan = cls(recipe, base, tuple(steps), tuple(rules))
         _check_readers(recipe)
         check_columns(rules, plan.columns, [source.id for source in recipe.sources])
@@ -106,7 +108,7 @@ class Plan:
         dedup = self.recipe.dedup
         return {
             "steps": [step.identity() for step in self.steps],
-            "signature": [dedup.permutations, dedup.seed],
+            "signature": [dedup.permutations, dedup.seed, dedup.match.model_dump()],
             "engine": ENGINE_REVISION,
         }
 
@@ -114,7 +116,9 @@ class Plan:
     def fingerprint(self) -> str:
         """SHA-256 of the built plan: equal for equal behaviour, whatever the recipe's words, order or paths."""
         recipe = self.recipe.model_dump(
-            mode="json", by_alias=True, exclude={"steps": True, "select": True, "sources": True, "publish": _WORDS}
+            mode="json",
+            by_alias=True,
+            exclude={"steps": True, "select": True, "sources": True, "publish": _WORDS, "overlap": {"eval"}},
         )
         words = {"path", "owner", "url", "evidence"}
         sources = [source.model_dump(mode="json", exclude=words) for source in self.recipe.sources]
@@ -129,12 +133,19 @@ class Plan:
                 entry["path"] = None
             if source.hub and (source.internal or Path(source.hub.name).is_absolute()):
                 entry["hub"]["name"] = Path(source.hub.name).name
-        recipe["steps"] = [step.spec() for step in self.steps]
-        recipe["select"] = [rule.model_dump(mode="json", by_alias=True, exclude_none=True) for rule in self.rules]
+        # What follows from `overlap` stands there alone, so that the recipe can be read again.
+        recipe["steps"] = [step.spec() for step in self.steps if self.recipe.overlap is None or step.kind != OVERLAP]
+        if self.recipe.overlap is not None:
+            recipe["overlap"]["eval"] = [Path(path).name for path in self.recipe.overlap.eval]
+        rules = [rule for rule in self.rules if rule != NO_OVERLAP]
+        recipe["select"] = [rule.model_dump(mode="json", by_alias=True, exclude_none=True) for rule in rules]
         return recipe
 
 
-ENGINE_REVISION = 1
+ENGINE_REVISION = 2
+OVERLAP = "overlap"
+# A document that holds any evaluation question goes.
+NO_OVERLAP = Rule(column="overlap_score", max=0, name="overlap.eval")
 _CHARACTERS = "letters a-z, digits, '.', '_' and '-'"
 # Names that a pattern of the recipe refuses, in words.
 _ALLOWED = {
@@ -168,6 +179,25 @@ def expand(recipe: Recipe) -> tuple[list[Step], list[Rule]]:
         rules += found
     steps += [build({"kind": kind}) for column, kind in REQUIRED.items() if column not in there]
     return steps, rules if recipe.select is None else list(recipe.select)
+
+
+def _kept_apart(overlap: Overlap, base: Path, steps: list[Step], rules: list[Rule]) -> tuple[list[Step], list[Rule]]:
+    """Add the step and the rule that a recipe's `overlap` asks for, when its files can be read.
+
+    Raises RecipeError naming the file and line of what is no question.
+    """
+    from pipeline.overlap.questions import read
+
+    paths = [base / path for path in overlap.eval]
+    for number, path in enumerate(paths):
+        try:
+            for _ in read(path):
+                pass
+        except SourceError as error:
+            raise RecipeError(f"overlap.eval: {error}", ("overlap", "eval", number)) from None
+    step = build({"kind": OVERLAP, "eval": [str(path) for path in paths]})
+    _check_steps([step], {name for known in steps for name in known.adds} | {"text"})
+    return [*steps, step], [*rules, NO_OVERLAP] if overlap.action == "drop" else rules
 
 
 def _expanded(spec: Mapping[str, Any]) -> tuple[list[Step], list[Rule]]:

@@ -16,6 +16,9 @@ import pyarrow.compute as pc
 from schemas.errors import RecipeError, unknown_name
 from schemas.recipe import Rule
 
+# Columns whose values say too little without the words of another one, which go to the ledger beside them.
+TOLD_BY = {"overlap_score": "overlap_found"}
+
 
 @dataclass(frozen=True)
 class Check:
@@ -121,6 +124,8 @@ def evidence(table: pa.Table, selection: Selection) -> tuple[pa.Array, pa.Array,
             continue
         reason[hit] = check.reason
         column = table.column(check.rule.column)
+        if (words := TOLD_BY.get(check.rule.column)) in table.column_names:
+            detail[hit] = table.column(words).take(pa.array(hit)).to_pylist()
         if pa.types.is_string(column.type):
             detail[hit] = column.take(pa.array(hit)).to_pylist()
         else:

@@ -95,6 +95,13 @@ class Dedup(Frozen):
         return self
 
 
+class Overlap(Frozen):
+    """Evaluation sets that documents must not hold."""
+
+    eval: list[str] = Field(min_length=1, description="files of questions, relative to the recipe")
+    action: Literal["drop", "mark"] = Field("drop", description="drop such documents, or only measure the overlap")
+
+
 class Publish(Frozen):
     """What the published version looks like."""
 
@@ -131,6 +138,7 @@ class Recipe(Frozen):
     )
     select: list[Rule] | None = Field(None, description="rules; default those of the presets; [] keeps everything")
     dedup: Dedup = Dedup()
+    overlap: Overlap | None = Field(None, description="evaluation sets to keep apart from")
     on_gone: Literal["keep", "retract"] = Field("keep", description="documents whose file has gone from its source")
     limits: Limits = Limits()
     publish: Publish

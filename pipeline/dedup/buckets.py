@@ -85,6 +85,10 @@ class Signed:
         self.chars = np.fromfile(self._folder / "chars", np.uint32)
         self.blank = np.fromfile(self._folder / "blank", np.bool_)
 
+    def release(self) -> None:
+        """Let go of the sketches, when pairs are found."""
+        self.sketches = self.sketches[:0].copy()
+
     @property
     def hashes(self) -> Path:
         """The file of match hashes, two 64-bit numbers a row, zero for blank rows."""
@@ -370,10 +374,14 @@ def _compare(packed: Any, sketches: Any, chars: Any, hashes: Any, least: Any) ->
 
 def merged(paths: list[Path], ranges: int, rows: int) -> Iterator[Packed]:
     """Yield the distinct values of files of sorted pairs, by ranges of their upper half, in order."""
-    files = [mapped(path, np.uint64, (path.stat().st_size // 8,)) for path in paths]
-    borders = [(rows * i // ranges) << 32 for i in range(1, ranges)]
-    cuts = [[0, *np.searchsorted(file, np.array(borders, np.uint64)).tolist(), len(file)] for file in files]
+    borders = np.array([(rows * i // ranges) << 32 for i in range(1, ranges)], np.uint64)
+    cuts = []
+    for path in paths:
+        file = np.fromfile(path, np.uint64)
+        cuts.append([0, *np.searchsorted(file, borders).tolist(), len(file)])
     for i in range(ranges):
-        yield distinct(
-            np.concatenate([np.empty(0, np.uint64), *(f[c[i] : c[i + 1]] for f, c in zip(files, cuts, strict=True))])
-        )
+        parts = [
+            np.fromfile(path, np.uint64, cut[i + 1] - cut[i], offset=8 * cut[i])
+            for path, cut in zip(paths, cuts, strict=True)
+        ]
+        yield distinct(np.concatenate([np.empty(0, np.uint64), *parts]))

@@ -89,6 +89,13 @@ def _mapped(texts: CodePoints, form: MatchForm, *, settled: bool) -> tuple[CodeP
     return CodePoints(points[: starts[-1]], starts), joined[:slow]
 
 
+def form_lengths(texts: CodePoints, form: MatchForm = DEFAULT_FORM) -> npt.NDArray[np.int64]:
+    """Return how many characters of the match form each character of texts makes, each taken alone; int64."""
+    table, _, _ = _lookup(form)
+    value = table[texts.points] & ~JOINS
+    return np.where(value & RUN, value & SHORT, value != DELETED).astype(np.int64)
+
+
 @cache
 def _invisible() -> dict[int, None]:
     return dict.fromkeys(load_table()["invisible"].tolist())

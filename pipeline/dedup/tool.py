@@ -109,15 +109,19 @@ def dedup_documents(
             run=run,
             progress=progress,
         )
+        corpus.signed.release()
         removed = _Removed.among(corpus, found, segments, dedup)
         _write_duplicates(out / "duplicates.parquet", removed, corpus, against)
+        pairs = found.pairs.num_rows
+        del found
+        pa.default_memory_pool().release_unused()
         if index:
             progress("index", 0, 0)
             _write_index(out / "index", corpus, removed.rows, dedup, run)
     exact, near = int((removed.kind == EXACT).sum()), int((removed.kind == NEAR).sum())
     total = corpus.signed.rows
     stay = sum(len(segment) - len(segment.removed) for segment in segments)
-    report = DedupReport(total, stay, total - exact - near, exact, near, found.pairs.num_rows)
+    report = DedupReport(total, stay, total - exact - near, exact, near, pairs)
     values = {**dedup.model_dump(exclude={"keep"}), **parameters(dedup)}
     write_json(out / "summary.json", {**asdict(report), "parameters": values})
     return report
@@ -359,18 +363,18 @@ def _staying(against: Sequence[Index], rows: Rows) -> pa.Table:
 
 
 def _write_index(folder: Path, corpus: Corpus, removed: Rows, dedup: Dedup, run: Run) -> None:
-    """Write the documents that are kept as segments of SEGMENT_ROWS, and the list of them last."""
+    """Write the documents that are kept as segments, one for every SEGMENT_ROWS, and the list of them last."""
     kept = np.ones(corpus.signed.rows, bool)
     kept[removed] = False
-    rows = np.flatnonzero(kept)
-    pieces = [rows[start : start + SEGMENT_ROWS] for start in range(0, len(rows), SEGMENT_ROWS)]
+    borders = range(0, corpus.signed.rows, SEGMENT_ROWS)
 
-    def write(job: tuple[int, Rows]) -> str:
-        name = f"segment-{job[0]:05d}"
-        write_segment(folder / name, dedup, _signed_again(corpus, job[1], dedup))
+    def write(start: int) -> str:
+        name = f"segment-{start // SEGMENT_ROWS:05d}"
+        rows = np.flatnonzero(kept[start : start + SEGMENT_ROWS]) + start
+        write_segment(folder / name, dedup, _signed_again(corpus, rows, dedup))
         return name
 
-    Index.write(folder, list(run(write, enumerate(pieces))), dedup)
+    Index.write(folder, list(run(write, borders)), dedup)
 
 
 def _signed_again(corpus: Corpus, rows: Rows, dedup: Dedup) -> Iterator[pa.Table]:

@@ -51,3 +51,14 @@ def test_no_good_document_is_removed_as_a_duplicate(shared: Path, tmp_path: Path
     )
     judged = score(shared, "neardup", shared / "data" / "neardup", tmp_path, *conditions)
     assert judged.returncode == 0, judged.stdout[-3000:] + judged.stderr
+
+
+def test_evaluation_questions_are_found_in_documents(shared: Path, tmp_path: Path, yuliao: Callable) -> None:
+    folder = shared / "data" / "contam"
+    done = yuliao("overlap", folder / "docs.jsonl.zst", "--eval", folder / "benchmark.jsonl.zst", "-o", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["documents"] == 4350
+    judged = score(
+        shared, "overlap", folder, tmp_path, *require("recall_verbatim>=0.99", "recall>=0.95", "precision>=0.99")
+    )
+    assert judged.returncode == 0, judged.stdout[-3000:] + judged.stderr

@@ -1,0 +1,93 @@
+"""The standalone tool `overlap`: documents that hold evaluation questions."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from flows.progress import progress, showing
+from flows.tools import Task, filling, print_result
+from pipeline.storage import ParquetSink, write_parquet
+from schemas.decision import FILES
+
+# One row a question in a document; `start` and `end` count characters of the text as read, `text` is what stands there.
+OVERLAPS: pa.Schema = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("eval_id", pa.string(), nullable=False),
+        pa.field("benchmark", pa.string(), nullable=False),
+        pa.field("score", pa.float64(), nullable=False),
+        pa.field("start", pa.int64(), nullable=False),
+        pa.field("end", pa.int64(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("record", pa.int64(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+    ]
+)
+MOST_CHARS = 300  # of the text that is shown
+
+
+def overlap_command(args: Any) -> int:
+    """Find evaluation questions, verbatim or lightly edited, inside documents."""
+    from pipeline.dedup.pairs import in_threads
+    from pipeline.overlap.questions import Questions
+
+    task, out = Task.of(args), Path(args.out)
+    questions = Questions.load([Path(path) for path in args.eval])
+    outcomes: list[dict[str, Any]] = []
+    documents = found = touched = 0
+    with showing(True, args.lang), filling(out) as aside, progress().stage("overlap") as bar:
+        with ParquetSink(aside / "overlaps.parquet", OVERLAPS) as sink:
+            batches = _documents(task, aside, outcomes)
+            for rows, hit, table in in_threads(lambda b: _overlaps(questions, b), batches, threads=args.workers):
+                documents, found, touched = documents + rows, found + table.num_rows, touched + hit
+                sink.write(table)
+                bar.advance(0)
+        write_parquet(aside / "files.parquet", FILES, [pa.Table.from_pylist(outcomes, FILES)])
+        task.check_read(outcomes)
+    print_result(
+        {
+            "documents": documents,
+            "with_overlap": touched,
+            "overlaps": found,
+            "questions": len(questions),
+            "questions_too_general": questions.left_out,
+            "out": str(out),
+        }
+    )
+    return 0
+
+
+def _documents(task: Task, out: Path, outcomes: list[dict[str, Any]]) -> Iterator[pa.RecordBatch]:
+    from pipeline.engine import documents_of
+
+    for batch in documents_of(task.job(out, task.files), outcomes, []):
+        task.check_ids(batch)
+        yield batch
+
+
+def _overlaps(questions: Any, batch: pa.RecordBatch) -> tuple[int, int, pa.Table]:
+    """Return how many documents there are, in how many something was found, and the rows."""
+    import pyarrow.compute as pc
+
+    from pipeline.overlap.matches import match
+
+    found = match(questions, batch.column("text"))
+    here = batch.take(pa.array(found.rows))
+    shown = [
+        text[start : min(end, start + MOST_CHARS)]
+        for text, start, end in zip(here.column("text").to_pylist(), found.starts, found.ends, strict=True)
+    ]
+    chosen = [questions.questions[number] for number in found.questions]
+    columns = {
+        **{name: here.column(name) for name in ("id", "uri", "record")},
+        "eval_id": pa.array([question.id for question in chosen], pa.string()),
+        "benchmark": pa.array([question.benchmark for question in chosen], pa.string()),
+        "score": found.scores,
+        "start": found.starts,
+        "end": found.ends,
+        "text": pa.array(shown, pa.string()),
+    }
+    table = pa.table({name: columns[name] for name in OVERLAPS.names}, schema=OVERLAPS)
+    return len(batch), pc.count_distinct(pa.array(found.rows)).as_py(), table

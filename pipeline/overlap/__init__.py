@@ -1,0 +1,1 @@
+"""Overlap: evaluation questions inside documents."""
