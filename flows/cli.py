@@ -113,13 +113,12 @@ class _Verbs:
     def json(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help=self.say("print JSON", "输出 JSON"))
 
-    def inputs(self, parser: argparse.ArgumentParser, usual: str | None = "id") -> None:
+    def inputs(self, parser: argparse.ArgumentParser, usual: str | None = "id", *, required: bool = True) -> None:
         """What every tool takes; `usual` is the field of the id where none is named."""
+        help = self.say("files, folders or globs", "文件、目录或通配符")
+        parser.add_argument("inputs", nargs="+" if required else "*", metavar="INPUT", help=help)
         parser.add_argument(
-            "inputs", nargs="+", metavar="INPUT", help=self.say("files, folders or globs", "文件、目录或通配符")
-        )
-        parser.add_argument(
-            "-o", "--out", required=True, metavar="OUT", help=self.say("folder to write into", "输出目录")
+            "-o", "--out", required=required, metavar="OUT", help=self.say("folder to write into", "输出目录")
         )
         made = self.say("made from path and place", "由路径与序号生成")
         parser.add_argument(
@@ -317,15 +316,34 @@ def _tool_verbs(make: _Verbs) -> None:
 
     overlap = make.verb(
         "overlap",
-        "documents that hold evaluation questions, verbatim or lightly edited",
-        "含有评测题目（原样或略有改动）的文档",
+        "documents that hold evaluation questions; or how much of a dataset is in another, by signatures alone",
+        "含有评测题目的文档；或仅凭签名估计一个数据集有多少在另一个之中",
         "yuliao overlap docs.jsonl --eval cmmlu.jsonl -o out",
     )
-    make.inputs(overlap)
+    make.inputs(overlap, required=False)
+    which = overlap.add_mutually_exclusive_group(required=True)
+    which.add_argument(
+        "--signatures",
+        nargs=2,
+        metavar=("A", "B"),
+        help=say(
+            "instead of documents: how much of A is in B, by signatures alone; each a NAME@V, the folder of a version "
+            "or dataset, a folder of signature files, or one such file",
+            "不读文档，仅凭签名估计 A 有多少在 B 中；A、B 可为 NAME@V、版本或数据集目录、签名文件目录或单个签名文件",
+        ),
+    )
     overlap.add_argument(
+        "--threshold",
+        type=_threshold,
+        default=0.8,
+        metavar="J",
+        help=say("for --signatures (default 0.8)", "用于 --signatures（默认 0.8）"),
+    )
+    make.workspace(overlap)
+    make.json(overlap)
+    which.add_argument(
         "--eval",
         action="append",
-        required=True,
         metavar="BENCH",
         help=say(
             "questions: JSON lines, Parquet or CSV with id, question, and options if any; may be repeated",
@@ -427,8 +445,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     lang = language(arguments)
-    args = build_parser(lang).parse_args(arguments)
+    parser = build_parser(lang)
+    args = parser.parse_args(arguments)
     args.lang = lang
+    if args.verb == "overlap" and bool(args.eval) != bool(args.inputs and args.out):
+        parser.error(say("overlap.misuse", lang))
     module = _MODULES.get(args.verb, "flows.commands")
     try:
         command: Callable[[Any], int] = getattr(importlib.import_module(module), args.verb + "_command")

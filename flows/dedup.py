@@ -114,7 +114,7 @@ def _against(args: Any, run: Any, stages: _Stages) -> tuple[Dedup, Sequence[Any]
             continue
         from pipeline.publish.indexing import index_version, parameters_in
 
-        version = _version(args, spec)
+        version = named_version(args, spec)
         dedup = dedup if opened else _with(parameters_in(version), **asked)
         name = f"{version.manifest.dataset}@{version.manifest.version}"
         stages("index", 0, len(version.shards))
@@ -132,7 +132,7 @@ def _index_folder(path: Path) -> Path | None:
     return next((folder for folder in (path / "index", path) if (folder / "index.json").exists()), None)
 
 
-def _version(args: Any, spec: str) -> Any:
+def named_version(args: Any, spec: str) -> Any:
     """The version that NAME[@V], or the folder of a version or dataset, names."""
     from flows.commands import version_of
     from pipeline.publish.version import open_version

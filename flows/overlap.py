@@ -1,15 +1,20 @@
-"""The standalone tool `overlap`: documents that hold evaluation questions."""
+"""The standalone tool `overlap`: documents that hold evaluation questions; how much of a dataset is in another."""
 
+import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from flows.dedup import named_version
 from flows.progress import progress, showing
 from flows.tools import Task, filling, print_result
+from flows.words import count, say
 from pipeline.storage import ParquetSink, write_parquet
 from schemas.decision import FILES
+from schemas.errors import StoreError
 
 # One row a question in a document; `start` and `end` count characters of the text as read, `text` is what stands there.
 OVERLAPS: pa.Schema = pa.schema(
@@ -29,7 +34,50 @@ MOST_CHARS = 300  # of the text that is shown
 
 
 def overlap_command(args: Any) -> int:
-    """Find evaluation questions, verbatim or lightly edited, inside documents."""
+    """Find evaluation questions inside documents, or estimate from signatures how much of A is in B."""
+    return _questions(args) if args.eval else _signatures(args)
+
+
+def _signatures(args: Any) -> int:
+    """Print how much of each of two datasets is in the other."""
+    from pipeline.overlap.estimate import estimate
+
+    names, lang = args.signatures, args.lang
+    one, other = (_signature_files(args, spec) for spec in names)
+    with tempfile.TemporaryDirectory(prefix="yuliao-") as scratch:
+        found = estimate(one, other, Path(scratch), threshold=args.threshold)
+    ways = ((names[0], names[1], found[0]), (names[1], names[0], found[1]))
+    if args.json:
+        rows = [{"of": of, "in": within, **asdict(found_in)} for of, within, found_in in ways]
+        print_result({"threshold": args.threshold, "estimated": True, "overlaps": rows})
+        return 0
+    for of, within, found_in in ways:
+        print(say("overlap.in", lang, of=of, within=within))  # noqa: T201
+        for what, share, total in (
+            ("documents", found_in.of_documents, found_in.documents),
+            ("characters", found_in.of_characters, found_in.characters),
+        ):
+            figures = {name: f"{100 * value:.2f}" for name, value in asdict(share).items()}
+            print("  " + say("overlap.share", lang, total=count(total, what, lang), **figures))  # noqa: T201
+    print(say("overlap.meaning", lang, threshold=f"{args.threshold:g}"))  # noqa: T201
+    return 0
+
+
+def _signature_files(args: Any, spec: str) -> list[Path]:
+    """The files of signatures that a name, folder or file stands for."""
+    path = Path(spec)
+    if path.is_file():
+        return [path]
+    if path.is_dir() and not (path / "manifest.json").exists() and not (path / "latest").exists():
+        found = sorted(path.glob("*.parquet"))
+        if not found:
+            raise StoreError(f"{spec}: neither a version, nor a dataset, nor a folder of signature files")
+        return found
+    version = named_version(args, spec)
+    return [version.dataset / shard.path.replace("shards/", "signatures/", 1) for shard in version.shards]
+
+
+def _questions(args: Any) -> int:
     from pipeline.dedup.pairs import in_threads
     from pipeline.overlap.questions import Questions
 

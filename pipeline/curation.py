@@ -4,6 +4,7 @@ It decides nothing about when or where: `flows` asks for the jobs of a stage, ru
 next stage. Every stage can be asked again after a kill and gives only the jobs that are not done.
 """
 
+import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -294,10 +295,14 @@ class Curation:
         return published_schema({name: self.plan.signal_columns[name] for name in self.plan.recipe.publish.columns})
 
     def _metadata(self) -> dict[str, str]:
+        from pipeline.dedup.signature import parameters
+
         return {
             "yuliao.dataset": self.plan.recipe.dataset,
             "yuliao.schema": digest([(f.name, str(f.type)) for f in self.schema]),
             "yuliao.fingerprint": self.plan.fingerprint,
+            # A stray file of signatures says by itself what it can be compared with.
+            "yuliao.signatures": json.dumps(parameters(self.plan.recipe.dedup), sort_keys=True),
         }
 
     def shard_jobs(self, decided: Decided, version: str) -> list[ShardJob]:

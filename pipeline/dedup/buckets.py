@@ -256,6 +256,19 @@ def _repeated(packed: Any) -> Any:
     return found
 
 
+@njit(inline="always")
+def _place(rows: Any, row: Any) -> Any:
+    """Return where a row stands among ascending rows."""
+    low, high = 0, len(rows)
+    while low < high:
+        middle = (low + high) // 2
+        if rows[middle] < row:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
 @njit(cache=True, nogil=True)
 def _group(packed: Any, rows: Any, hashes: Any, groups: Any) -> None:
     """Rows with the same upper 32 bits stand together; those equal in all 128 form a group. `hashes` are of `rows`."""
@@ -265,7 +278,7 @@ def _group(packed: Any, rows: Any, hashes: Any, groups: Any) -> None:
         known = 0
         i = begin
         while i < len(packed) and packed[i] >> U64(32) == packed[begin] >> U64(32):
-            row = np.searchsorted(rows, np.int64(packed[i] & LOW))
+            row = _place(rows, np.int64(packed[i] & LOW))
             found = -1
             for k in range(known):
                 if hashes[firsts[k], 0] == hashes[row, 0] and hashes[firsts[k], 1] == hashes[row, 1]:
@@ -295,6 +308,23 @@ def equal_bits(one: Any, other: Any) -> Any:
     return total
 
 
+@njit(inline="always")
+def sort_by(keys: Any, values: Any) -> None:
+    """Sort keys, and values along with them, in place: Shell's sort, as NumPy's take a second to compile."""
+    gap = 1
+    while gap < len(keys) // 9:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(gap, len(keys)):
+            key, value = keys[i], values[i]
+            k = i
+            while k >= gap and keys[k - gap] > key:
+                keys[k], values[k] = keys[k - gap], values[k - gap]
+                k -= gap
+            keys[k], values[k] = key, value
+        gap //= 3
+
+
 @njit(cache=True, nogil=True)
 def lead(rows: Any, sketches: Any, chars: Any, hashes: Any, least: Any) -> Any:
     """Return the members of a large bucket in order, longest first, and which of them lead.
@@ -304,7 +334,7 @@ def lead(rows: Any, sketches: Any, chars: Any, hashes: Any, least: Any) -> Any:
     order = np.empty(len(rows), np.uint64)
     for i in range(len(rows)):
         order[i] = (U64(0xFFFFFFFF - chars[rows[i]]) << U64(32)) | (hashes[rows[i], 0] >> U64(32))
-    rows = rows[np.argsort(order, kind="mergesort")]
+    sort_by(order, rows)
     leads = np.zeros(len(rows), np.bool_)
     leaders = np.empty(LEADERS, np.int64)
     led = 0
@@ -326,7 +356,7 @@ def _compare(packed: Any, sketches: Any, chars: Any, hashes: Any, least: Any) ->
     """Return pairs (one << 32 | other) of the buckets of sorted `packed` whose sketches agree in `least` bits."""
     found = np.empty(1024, np.uint64)
     count = 0
-    equal = np.empty(LEADERS, np.int64)
+    equal, ordered = np.empty(LEADERS, np.int64), np.empty(LEADERS, np.int64)
     begin = 0
     while begin < len(packed):
         end = begin + 1
@@ -358,9 +388,12 @@ def _compare(packed: Any, sketches: Any, chars: Any, hashes: Any, least: Any) ->
             if count + led > len(found):
                 found = np.concatenate((found, np.empty(len(found) + led, np.uint64)))
             for k in range(led):
-                equal[k] = equal_bits(sketches[one], sketches[leaders[k]])
+                equal[k] = ordered[k] = equal_bits(sketches[one], sketches[leaders[k]])
                 kin += equal[k] >= least
-            enough = least if kin <= NEAREST else np.sort(equal[:led])[led - NEAREST]
+            enough = least
+            if kin > NEAREST:
+                sort_by(ordered[:led], ordered[:led])
+                enough = ordered[led - NEAREST]
             for k in range(led):
                 if equal[k] >= enough and equal[k] >= least:
                     found[count] = (U64(one) << U64(32)) | U64(leaders[k])

@@ -38,6 +38,7 @@ from pipeline.dedup.buckets import (
     pack,
     rows_of,
     runs,
+    sort_by,
     words_of,
 )
 from pipeline.dedup.signature import fingerprints, parameters
@@ -123,12 +124,12 @@ class Segment:
     def candidates(self, band: int, packed: Packed, sketches: npt.NDArray[np.uint64]) -> Packed:
         """Return `row << 32 | row here` of rows that share a key of a band and pass the estimate."""
         found = self._lookup(band, packed)
-        agree: npt.NDArray[np.bool_] = _agree(found, sketches, self.sketches, least_equal(self.dedup))
-        return found[agree]
+        near: npt.NDArray[np.bool_] = agree(found, sketches, self.sketches, least_equal(self.dedup))
+        return found[near]
 
     def _lookup(self, band: int, packed: Packed) -> Packed:
         batch = _open(self.folder / "keys.arrow").get_batch(band)
-        found: Packed = _matches(packed, batch.column("key").to_numpy(), batch.column("row").to_numpy())
+        found: Packed = matches(packed, batch.column("key").to_numpy(), batch.column("row").to_numpy())
         return found[~np.isin(found & LOW, self.removed)] if len(self.removed) else found
 
     def texts(self, rows: Rows) -> Iterator[tuple[slice, pa.Array]]:
@@ -280,7 +281,7 @@ def _sorted_keys(rows: pa.Table, keys: npt.NDArray[np.uint32], dedup: Dedup) -> 
     sketches = fixed(column_of(rows, "sketch"), np.uint64)
     chars = column_of(rows, "char_count").to_numpy()
     for band in range(dedup.bands):
-        yield _batch(_leaders(pack(keys[band], there), sketches, chars, hashes, least_equal(dedup)))
+        yield _batch(leaders(pack(keys[band], there), sketches, chars, hashes, least_equal(dedup)))
     yield _batch(pack((hashes[:, 0] >> U64(32)).astype(np.uint32), there))
 
 
@@ -327,7 +328,7 @@ def _open(path: Path) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _leaders(packed: Any, sketches: Any, chars: Any, hashes: Any, least: Any) -> Any:
+def leaders(packed: Any, sketches: Any, chars: Any, hashes: Any, least: Any) -> Any:
     """Return sorted `packed` with only the leaders of its large buckets."""
     kept = np.empty(len(packed), np.uint64)
     count = 0
@@ -342,15 +343,18 @@ def _leaders(packed: Any, sketches: Any, chars: Any, hashes: Any, least: Any) ->
         else:
             rows, leads = lead((packed[begin:end] & LOW).astype(np.int64), sketches, chars, hashes, least)
             key = packed[begin] >> U64(32) << U64(32)
-            for row in np.sort(rows[leads]):
-                kept[count] = key | U64(row)
-                count += 1
+            first = count
+            for k in range(len(rows)):
+                if leads[k]:
+                    kept[count] = key | U64(rows[k])
+                    count += 1
+            sort_by(kept[first:count], kept[first:count])
         begin = end
     return kept[:count]
 
 
 @njit(cache=True, nogil=True)
-def _matches(packed: Any, keys: Any, rows: Any) -> Any:
+def matches(packed: Any, keys: Any, rows: Any) -> Any:
     """Return `row << 32 | other` for every row of sorted `packed` and every entry with its key in sorted `keys`.
 
     The next place is looked for by doubling steps from the last one: few rows cost their logarithm, many a merge.
@@ -385,9 +389,10 @@ def _matches(packed: Any, keys: Any, rows: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _agree(found: Any, sketches: Any, others: Any, least: Any) -> Any:
-    agree = np.zeros(len(found), np.bool_)
-    for i in range(len(found)):
-        one, other = found[i] >> U64(32), found[i] & LOW
-        agree[i] = equal_bits(sketches[one], others[other]) >= least
-    return agree
+def agree(pairs: Any, sketches: Any, others: Any, least: Any) -> Any:
+    """Return which pairs `row << 32 | other` have sketches that agree in at least `least` bits."""
+    near = np.zeros(len(pairs), np.bool_)
+    for i in range(len(pairs)):
+        one, other = pairs[i] >> U64(32), pairs[i] & LOW
+        near[i] = equal_bits(sketches[one], others[other]) >= least
+    return near

@@ -164,3 +164,26 @@ def test_batches_leave_the_survivors_of_a_full_run(yuliao: Yuliao, tmp_path: Pat
     left = jsonl(tmp_path / "left.jsonl", {name: texts[name] for name in names if name not in gone})
     assert yuliao("dedup", left, "-o", tmp_path / "none").returncode == 0
     assert removed(tmp_path / "none") == {}
+
+
+def test_how_much_of_a_dataset_is_in_another_is_told_without_texts(
+    yuliao: Yuliao, make_corpus: Callable[..., Path], tmp_path: Path
+) -> None:
+    one = make_corpus({f"{n}.txt": article(n) for n in range(12)}, name="one")
+    other = make_corpus({f"{n}.txt": article(n) for n in range(6, 30)}, name="other")
+    assert yuliao("run", one).returncode == yuliao("run", other).returncode == 0
+    folders = [recipe.parent / "store/test/corpus" for recipe in (one, other)]
+    shutil.copytree(folders[1] / "signatures", tmp_path / "handed")
+    for second in (folders[1], folders[1] / "versions/v1.0.0", tmp_path / "handed"):
+        done = yuliao("overlap", "--signatures", folders[0], second, "--json")
+        assert done.returncode == 0, done.stderr
+        first, back = json.loads(done.stdout)["overlaps"]
+        assert first["of_documents"]["share"] == pytest.approx(0.5)
+        assert back["of_documents"]["share"] == pytest.approx(0.25)
+    done = yuliao("overlap", "--signatures", "test/corpus@1.0.0", tmp_path / "handed", "--workspace", one.parent)
+    assert "50.00 % of 12 documents" in done.stdout
+    done = yuliao("overlap", "--signatures", folders[0], folders[1], "--lang", "zh")
+    assert "不度量包含关系" in done.stdout
+    done = yuliao("overlap", "--eval", "x.jsonl")
+    assert done.returncode == 2
+    assert "--eval needs INPUT and -o OUT" in done.stderr

@@ -19,7 +19,7 @@ keys = st.lists(st.integers(0, 30), max_size=60)
 def test_every_equal_key_is_found_once(one, other):
     packed = pack(np.array(one, np.uint32), np.ones(len(one), bool))
     there = pack(np.array(other, np.uint32), np.ones(len(other), bool))
-    found = module._matches(packed, (there >> np.uint64(32)).astype(np.uint32), (there & LOW).astype(np.uint32))
+    found = module.matches(packed, (there >> np.uint64(32)).astype(np.uint32), (there & LOW).astype(np.uint32))
     pairs = [(int(pair >> np.uint64(32)), int(pair & LOW)) for pair in found]
     assert sorted(pairs) == [(a, b) for a in range(len(one)) for b in range(len(other)) if one[a] == other[b]]
 
