@@ -52,9 +52,9 @@ def match_forms(column: pa.Array, form: MatchForm = DEFAULT_FORM) -> CodePoints:
 def compared_forms(column: pa.Array, form: MatchForm = DEFAULT_FORM) -> CodePoints:
     """Return what signatures and shingle sets are made of: the match form, or a stand-in where that is empty.
 
-    The stand-in keeps punctuation and symbols: NFKC, then categories Z*, Cc and Cf deleted. So the rules of two tables
-    are compared with each other (never with words, which share no character with them) instead of being equal because
-    nothing is left of either. Only a blank text has no form at all.
+    The stand-in keeps punctuation, symbols and digits: NFKC (or NFC), then categories Z*, Cc and Cf deleted. So the
+    rules of two tables are compared with each other (never with words, which share no character with them) instead of
+    being equal because nothing is left of either. Only a blank text has no form at all.
     """
     forms = match_forms(column, form)
     empty = np.flatnonzero(forms.counts == 0)

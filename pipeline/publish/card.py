@@ -17,6 +17,7 @@ import yaml
 
 from pipeline.publish.hub_header import header, license_id
 from schemas.manifest import Manifest, SourceRecord
+from schemas.recipe import MatchForm
 from schemas.source import LICENSE_TERMS
 
 NOT_STATED = "not stated · 未说明"
@@ -208,17 +209,25 @@ def _duplicates(manifest: Manifest) -> str:
     if not dedup["near"]:
         return text + "\n\n" + _both("Near-duplicates are not removed.", "近似重复：不删除。")
     marks = manifest.signatures
+    form = f"{marks.match_form_revision}{_changed(marks.match)}"
     return f"{text}\n\n" + _both(
         f"Near-duplicates are removed when the exact Jaccard of their sets of character {marks.shingle}-grams is at "
         f"least {dedup['threshold']:g}. Candidates: MinHash `{marks.scheme}`, {marks.permutations} permutations, seed "
         f"{marks.seed}, {dedup['bands']} bands of {dedup['rows']} rows; match form revision "
-        f"{marks.match_form_revision}, Unicode {marks.unicode}. Which copy stays: a published one, else by "
+        f"{form}, Unicode {marks.unicode}. Which copy stays: a published one, else by "
         f"{', '.join(map(_code, dedup['keep']))}.",
         f"两篇文本的 {marks.shingle} 字片段集合的精确 Jaccard 不低于 {dedup['threshold']:g} 时，删除其一。"
         f"候选：MinHash `{marks.scheme}`，{marks.permutations} 个置换，种子 {marks.seed}，{dedup['bands']} 段 × "
-        f"{dedup['rows']} 行；归一形式修订 {marks.match_form_revision}，Unicode {marks.unicode}。"
+        f"{dedup['rows']} 行；归一形式修订 {form}，Unicode {marks.unicode}。"
         f"保留次序：已发布者优先，其次 {'、'.join(map(_code, dedup['keep']))}。",
     )
+
+
+def _changed(match: Mapping[str, str]) -> str:
+    """Return the options of a match form that are not the default ones, in parentheses."""
+    usual = MatchForm().model_dump()
+    changed = [_code(f"{name}: {value}") for name, value in match.items() if value != usual.get(name)]
+    return f" ({', '.join(changed)})" if changed else ""
 
 
 def _resources(manifest: Manifest) -> str:

@@ -17,6 +17,7 @@ from pipeline.publish.card import card
 from pipeline.publish.hub_header import header, license_id, size_category
 from schemas.document import PUBLISHED
 from schemas.manifest import Counts, Manifest, Previous, Resource, Segment, Shard, Signatures, SourceRecord, StepRecord
+from schemas.recipe import MatchForm
 from schemas.source import LICENSE_TERMS
 
 GOLDEN = Path(__file__).parent / "golden" / "card.md"
@@ -272,6 +273,23 @@ def test_duplicates_that_stay_are_not_called_removed() -> None:
     text = card(manifest(recipe={**recipe, "dedup": {**recipe["dedup"], "exact": False, "near": False}}), facts=FACTS)
     assert "Exact copies of a text are not removed." in text
     assert "Near-duplicates are not removed." in text
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "revision 1, Unicode"),
+        (MatchForm().model_dump(), "revision 1, Unicode"),
+        (MatchForm(script="keep", digits="zero").model_dump(), "revision 1 (`script: keep`, `digits: zero`), Unicode"),
+    ],
+)
+def test_options_of_the_match_form_are_said_where_they_are_not_the_usual_ones(
+    options: dict[str, str], said: str
+) -> None:
+    usual = manifest()
+    text = card(manifest(signatures=usual.signatures.model_copy(update={"match": options})), facts=FACTS)
+    assert f"match form {said}" in text
+    assert said.replace("revision", "归一形式修订").replace(", Unicode", "，Unicode") in text
 
 
 def test_words_of_the_recipe_cannot_break_tables_or_markup() -> None:
