@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from flows.cli import build_parser
+from flows.verbs import build_parser
 from pipeline.plan import preset
 from pipeline.readers.reader import Reader
 from pipeline.step import Cleaner, Signal, Step, of_role

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 import yaml
 
-from flows.cli import build_parser
+from flows.verbs import build_parser
 from pipeline.plan import Plan, parse_recipe
 from pipeline.publish.shards import published_schema
 from pipeline.step import Cleaner, Signal, columns_of, of_role

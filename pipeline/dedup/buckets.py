@@ -20,23 +20,17 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
+from pipeline.dedup.candidates import LOW, STRICT, compare_buckets, mark_large
 from schemas.errors import StoreError
 from schemas.recipe import Dedup
 
 Rows = npt.NDArray[np.int64]
 Packed = npt.NDArray[np.uint64]
 
-# Buckets up to this size are compared pair by pair.
-WHOLE = 64
-# In a larger bucket (a template) each member is compared with leaders only: members that come before it (longer ones
-# first) and resemble fewer than KIN leaders. So a bucket costs its size times LEADERS estimates, keeps up to KIN
-# leaders of a kind, and gives at most NEAREST pairs a member, those of the highest estimates (more where they tie).
-LEADERS, KIN, NEAREST = 128, 8, 16
 # Rows are numbered in 32 bits, those of published documents included.
 MOST_ROWS = (1 << 32) - 2
 U64, U32 = np.uint64, np.uint32
 NOTHING = U32(0xFFFFFFFF)  # the group of a blank row
-LOW = U64(0xFFFFFFFF)
 
 
 class Signed:
@@ -98,13 +92,22 @@ class Signed:
         """Return `key << 32 | row` of one band for the representatives, sorted."""
         return pack(np.fromfile(self._folder / f"band-{band:03d}", np.uint32), representatives)
 
-    def candidates(self, packed: Packed) -> Packed:
+    def in_large(self, packed: Packed) -> npt.NDArray[np.uint8]:
+        """Return which rows one band puts into a large bucket, as packed bits."""
+        found = np.zeros(self.rows, bool)
+        mark_large(packed, found)
+        return np.packbits(found)
+
+    def candidates(self, packed: Packed, turn: npt.NDArray[np.uint8]) -> Packed:
         """Return the pairs of one band that pass the estimate, as `one << 32 | other`, sorted, distinct.
 
-        In a small bucket `one` is the lower row; in a large one `other` is a leader.
+        In a small bucket `one` is the lower row; in a large one `other` is a leader. `turn`: the rows that are
+        compared in large buckets of this band, as packed bits.
         """
         hashes = mapped(self.hashes, np.uint64, (self.rows, 2))  # looked at for large buckets only
-        return distinct(_compare(packed, self.sketches, self.chars, hashes, least_equal(self.dedup)))
+        least = least_equal(self.dedup), least_equal(self.dedup, STRICT)
+        compared = np.unpackbits(turn, count=self.rows).view(bool)
+        return distinct(compare_buckets(packed, self.sketches, self.chars, hashes, compared, *least))
 
 
 def column_of(table: pa.RecordBatch | pa.Table, name: str) -> pa.Array:
@@ -194,11 +197,14 @@ def words_of(dedup: Dedup) -> int:
     return -(-dedup.permutations // 64)
 
 
-def least_equal(dedup: Dedup) -> int:
-    """Return the least number of equal bits of two sketches, padding included, that is not rejected."""
+def least_equal(dedup: Dedup, errors: float = 4.0) -> int:
+    """Return the least number of equal bits of two sketches, padding included, that is not rejected.
+
+    `errors`: how many standard errors below the threshold an estimate is rejected.
+    """
     n = dedup.permutations
     chance = (1 + dedup.threshold) / 2
-    least = n * chance - 4 * (n * chance * (1 - chance)) ** 0.5
+    least = n * chance - errors * (n * chance * (1 - chance)) ** 0.5
     return int(np.ceil(least)) + -n % 64
 
 
@@ -293,116 +299,6 @@ def _group(packed: Any, rows: Any, hashes: Any, groups: Any) -> None:
             groups[rows[row]] = rows[firsts[found]]
             i += 1
         begin = i
-
-
-@njit(inline="always")
-def equal_bits(one: Any, other: Any) -> Any:
-    """Count the equal bits of two rows of 64-bit words."""
-    total = np.int64(64 * len(one))
-    for k in range(len(one)):
-        x = one[k] ^ other[k]
-        x -= (x >> U64(1)) & U64(0x5555555555555555)
-        x = (x & U64(0x3333333333333333)) + ((x >> U64(2)) & U64(0x3333333333333333))
-        x = (x + (x >> U64(4))) & U64(0x0F0F0F0F0F0F0F0F)
-        total -= np.int64((x * U64(0x0101010101010101)) >> U64(56))
-    return total
-
-
-@njit(inline="always")
-def sort_by(keys: Any, values: Any) -> None:
-    """Sort keys, and values along with them, in place: Shell's sort, as NumPy's take a second to compile."""
-    gap = 1
-    while gap < len(keys) // 9:
-        gap = 3 * gap + 1
-    while gap > 0:
-        for i in range(gap, len(keys)):
-            key, value = keys[i], values[i]
-            k = i
-            while k >= gap and keys[k - gap] > key:
-                keys[k], values[k] = keys[k - gap], values[k - gap]
-                k -= gap
-            keys[k], values[k] = key, value
-        gap //= 3
-
-
-@njit(cache=True, nogil=True)
-def lead(rows: Any, sketches: Any, chars: Any, hashes: Any, least: Any) -> Any:
-    """Return the members of a large bucket in order, longest first, and which of them lead.
-
-    The order depends on texts alone: characters, then the match hash, so it is the same however rows are numbered.
-    """
-    order = np.empty(len(rows), np.uint64)
-    for i in range(len(rows)):
-        order[i] = (U64(0xFFFFFFFF - chars[rows[i]]) << U64(32)) | (hashes[rows[i], 0] >> U64(32))
-    sort_by(order, rows)
-    leads = np.zeros(len(rows), np.bool_)
-    leaders = np.empty(LEADERS, np.int64)
-    led = 0
-    for i in range(len(rows)):
-        kin = 0
-        for k in range(led):
-            kin += equal_bits(sketches[rows[i]], sketches[leaders[k]]) >= least
-        if kin < KIN:
-            leads[i] = True
-            leaders[led] = rows[i]
-            led += 1
-            if led == LEADERS:
-                break
-    return rows, leads
-
-
-@njit(cache=True, nogil=True)
-def _compare(packed: Any, sketches: Any, chars: Any, hashes: Any, least: Any) -> Any:
-    """Return pairs (one << 32 | other) of the buckets of sorted `packed` whose sketches agree in `least` bits."""
-    found = np.empty(1024, np.uint64)
-    count = 0
-    equal, ordered = np.empty(LEADERS, np.int64), np.empty(LEADERS, np.int64)
-    begin = 0
-    while begin < len(packed):
-        end = begin + 1
-        while end < len(packed) and packed[end] >> U64(32) == packed[begin] >> U64(32):
-            end += 1
-        size = end - begin
-        if size == 1:
-            begin = end
-            continue
-        if size <= WHOLE:
-            if count + WHOLE * WHOLE > len(found):
-                found = np.concatenate((found, np.empty(len(found) + WHOLE * WHOLE, np.uint64)))
-            for i in range(begin + 1, end):
-                one = np.int64(packed[i] & LOW)
-                for k in range(begin, i):
-                    other = np.int64(packed[k] & LOW)
-                    if equal_bits(sketches[one], sketches[other]) >= least:
-                        found[count] = (U64(other) << U64(32)) | U64(one)
-                        count += 1
-            begin = end
-            continue
-        rows = (packed[begin:end] & LOW).astype(np.int64)
-        rows, leads = lead(rows, sketches, chars, hashes, least)
-        leaders = np.empty(LEADERS, np.int64)
-        led = 0
-        for i in range(size):
-            one = rows[i]
-            kin = 0
-            if count + led > len(found):
-                found = np.concatenate((found, np.empty(len(found) + led, np.uint64)))
-            for k in range(led):
-                equal[k] = ordered[k] = equal_bits(sketches[one], sketches[leaders[k]])
-                kin += equal[k] >= least
-            enough = least
-            if kin > NEAREST:
-                sort_by(ordered[:led], ordered[:led])
-                enough = ordered[led - NEAREST]
-            for k in range(led):
-                if equal[k] >= enough and equal[k] >= least:
-                    found[count] = (U64(one) << U64(32)) | U64(leaders[k])
-                    count += 1
-            if leads[i]:
-                leaders[led] = one
-                led += 1
-        begin = end
-    return found[:count]
 
 
 def merged(paths: list[Path], ranges: int, rows: int) -> Iterator[Packed]:

@@ -25,22 +25,18 @@ import pyarrow.compute as pc
 from numba import njit
 
 from pipeline.dedup.buckets import (
-    LOW,
-    WHOLE,
     Packed,
     Rows,
     column_of,
     cut,
-    equal_bits,
     fixed,
-    lead,
     least_equal,
     pack,
     rows_of,
     runs,
-    sort_by,
     words_of,
 )
+from pipeline.dedup.candidates import LOW, STRICT, WHOLE, equal_bits, lead, sort_by
 from pipeline.dedup.signature import fingerprints, parameters
 from pipeline.storage import ASIDE, read_json, replacing, sync_folder, write_json
 from pipeline.text import CodePoints
@@ -281,7 +277,7 @@ def _sorted_keys(rows: pa.Table, keys: npt.NDArray[np.uint32], dedup: Dedup) -> 
     sketches = fixed(column_of(rows, "sketch"), np.uint64)
     chars = column_of(rows, "char_count").to_numpy()
     for band in range(dedup.bands):
-        yield _batch(leaders(pack(keys[band], there), sketches, chars, hashes, least_equal(dedup)))
+        yield _batch(leaders(pack(keys[band], there), sketches, chars, hashes, least_equal(dedup, STRICT)))
     yield _batch(pack((hashes[:, 0] >> U64(32)).astype(np.uint32), there))
 
 

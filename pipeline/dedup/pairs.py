@@ -2,7 +2,7 @@
 
 Pairs depend on texts and parameters only, never on what rules decide, so they are computed once and survivors are
 drawn from them as often as rules change. They are complete up to two documented losses: LSH recall (25 bands of 5 miss
-one pair in 20,000 at Jaccard 0.8, fewer above) and the leaders of large buckets (`buckets.LEADERS`, `buckets.KIN`).
+one pair in 20,000 at Jaccard 0.8, fewer above) and the leaders of large buckets (`pipeline.dedup.candidates`).
 
 Documents that stay, as those of published versions, are searched in the segments of their index; of them only those
 that resemble something are looked at.
@@ -35,6 +35,7 @@ from pipeline.dedup.buckets import (
     merged,
     pack,
 )
+from pipeline.dedup.candidates import turns
 from pipeline.dedup.index import Segment
 from pipeline.dedup.verify import Bins, Fetch, compare, deal, halves, pack_two
 from pipeline.storage import ASIDE, batches, open_parquet
@@ -54,7 +55,7 @@ Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 Progress = Callable[[str, int, int], None]
 # Behaviour of grouping, buckets and verification; raised whenever other pairs may come out for the same texts and
 # parameters: finished pairs are then found again.
-PAIRS_REVISION = 2
+PAIRS_REVISION = 3
 MEMORY = 2 << 30
 MOST_BINS = 400  # each has an open file
 MERGED_ROWS = 1 << 20
@@ -221,9 +222,12 @@ def _candidates(
     base = np.uint64(bases[-1])
     shift = (base << np.uint64(32)) | base
 
+    bands = range(signed.dedup.bands)
+    turn = list(turns(run(lambda band: signed.in_large(signed.packed(band, first)), bands), signed.rows))
+
     def task(band: int) -> Path:
         packed = signed.packed(band, first)
-        found = [signed.candidates(packed) + shift]
+        found = [signed.candidates(packed, turn[band]) + shift]
         for segment, start in zip(against, bases[:-1], strict=True):
             other = segment.candidates(band, packed, signed.sketches)
             found.append(other + ((base << np.uint64(32)) | np.uint64(start)))
@@ -231,7 +235,6 @@ def _candidates(
         distinct(np.concatenate(found)).tofile(path)
         return path
 
-    bands = range(signed.dedup.bands)
     for done, path in enumerate(run(task, bands), 1):
         progress("buckets", done, len(bands))
         yield path

@@ -17,7 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
-from pipeline.dedup.buckets import LOW, Packed, Rows, distinct, runs
+from pipeline.dedup.buckets import Packed, Rows, distinct, runs
+from pipeline.dedup.candidates import LOW
 from pipeline.dedup.matchform import compared_forms
 from pipeline.dedup.signature import shingle_coefficients
 from pipeline.dedup.table import DEFAULT_FORM

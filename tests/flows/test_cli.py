@@ -14,7 +14,8 @@ import pytest
 from tests_support import article, call
 
 from flows import show, words
-from flows.cli import build_parser, language, main
+from flows.cli import language, main
+from flows.verbs import build_parser
 from pipeline.plan import parse_recipe
 
 Make = Callable[..., Path]

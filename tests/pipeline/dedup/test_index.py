@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.dedup import index as module
-from pipeline.dedup.buckets import LEADERS, LOW, pack
+from pipeline.dedup.buckets import pack
+from pipeline.dedup.candidates import LEADERS, LOW
 from pipeline.dedup.index import Index, Segment, parameters_of, write_segment
 from pipeline.storage import ASIDE, sync_folder
 from schemas.errors import StoreError
