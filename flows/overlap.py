@@ -122,10 +122,11 @@ def _overlaps(questions: Any, batch: pa.RecordBatch) -> tuple[int, int, pa.Table
     from pipeline.overlap.matches import match
 
     found = match(questions, batch.column("text"))
-    here = batch.take(pa.array(found.rows))
+    here = batch.select(["id", "uri", "record"]).take(pa.array(found.rows))
+    texts = {row: batch.column("text")[row].as_py() for row in sorted(set(found.rows.tolist()))}
     shown = [
-        text[start : min(end, start + MOST_CHARS)]
-        for text, start, end in zip(here.column("text").to_pylist(), found.starts, found.ends, strict=True)
+        texts[row][start : min(end, start + MOST_CHARS)]
+        for row, start, end in zip(found.rows.tolist(), found.starts, found.ends, strict=True)
     ]
     chosen = [questions.questions[number] for number in found.questions]
     columns = {

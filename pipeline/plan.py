@@ -41,6 +41,8 @@ class Plan:
         Raises RecipeError naming the step, rule or column, with its place in the recipe.
         """
         steps, rules = expand(recipe)
+        if any(step.kind == OVERLAP for step in steps):
+            raise RecipeError("steps: `overlap` is a field of the recipe: `overlap: {eval: [FILE]}`", ("steps",))
         if recipe.overlap is not None:
             steps, rules = _kept_apart(recipe.overlap, base, steps, rules)
         plan = cls(recipe, base, tuple(steps), tuple(rules))
@@ -187,6 +189,7 @@ def _kept_apart(overlap: Overlap, base: Path, steps: list[Step], rules: list[Rul
     Raises RecipeError naming the file and line of what is no question.
     """
     from pipeline.overlap.questions import read
+    from pipeline.signals.overlap import Overlap as Questioned
 
     paths = [base / path for path in overlap.eval]
     for number, path in enumerate(paths):
@@ -195,7 +198,7 @@ def _kept_apart(overlap: Overlap, base: Path, steps: list[Step], rules: list[Rul
                 pass
         except SourceError as error:
             raise RecipeError(f"overlap.eval: {error}", ("overlap", "eval", number)) from None
-    step = build({"kind": OVERLAP, "eval": [str(path) for path in paths]})
+    step = Questioned(eval=tuple(map(str, paths))).pinned()
     _check_steps([step], {name for known in steps for name in known.adds} | {"text"})
     return [*steps, step], [*rules, NO_OVERLAP] if overlap.action == "drop" else rules
 

@@ -96,6 +96,12 @@ def form_lengths(texts: CodePoints, form: MatchForm = DEFAULT_FORM) -> npt.NDArr
     return np.where(value & RUN, value & SHORT, value != DELETED).astype(np.int64)
 
 
+def joining(points: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+    """Return which characters NFKC may join to the one before them."""
+    table, _, _ = _lookup(DEFAULT_FORM)
+    return np.asarray(table[points] & JOINS != 0)
+
+
 @cache
 def _invisible() -> dict[int, None]:
     return dict.fromkeys(load_table()["invisible"].tolist())

@@ -4,16 +4,20 @@ A file of questions is JSON lines (plain, gzip, zstd), Parquet or CSV. A questio
 text (`question` or `text`), and may have `options` and `benchmark` (default: the file's name).
 
 What is compared is the match form, so a question in Traditional, full-width or re-punctuated form is the same. Each of
-its 5-grams weighs the less the more questions share it (`log(N / df) / log N`, inverse document frequency), so that
-下列说法正确的是 says little. A question whose own words weigh less than LEAST is looked for together with its options;
-where even these say too little it is left out, and counted.
+its 5-grams weighs the less the more questions share it (`1 - log df / log N`, an inverse document frequency), and
+nothing within a stock phrase of exams; a character weighs what the lightest 5-gram over it does. So 下列说法正确的是
+says nothing. A question whose own characters weigh less than LEAST together is looked for with its options, in any
+order; where even these say too little it is left out, and counted.
 """
 
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +27,27 @@ import pyarrow as pa
 
 from pipeline.dedup.matchform import match_forms
 from pipeline.dedup.signature import SHINGLE, shingle_coefficients
-from pipeline.overlap.seeds import fill, hash_shingles
+from pipeline.overlap.seeds import Index, fill, hash_shingles
 from pipeline.storage import digest, sha256_file
+from pipeline.tables import lines_of, resource
 from pipeline.text import CodePoints
 from schemas.errors import SourceError
+from schemas.manifest import Resource
 from schemas.source import InputFile, Limits
 
-# The weight of a question's 5-grams below which it is too general to be looked for by itself.
-LEAST = 4.0
+# The weight in characters below which a question is too general to be looked for by itself.
+LEAST = 8.0
 # 5-grams of more questions than this are no seeds: they lead everywhere and say little.
 MOST = 50
+# How often a 5-gram is shared says little among few questions: fewer than this count as so many.
+FEWEST = 1000
+# A Chinese word of two characters says as much as a Latin one of six: what lies before the ideographs weighs a third.
+IDEOGRAPHS, LETTER = 0x2E80, 1 / 3
+MOST_CHARS = 20_000  # of a question that are looked for
+FILTER = 32  # bits of the filter for each 5-gram: 3 of 100 characters pass it by chance
+_STOCK = "stock_phrases.txt"
+# What stands before an option: A. (B) C、 ④
+_LABEL = re.compile(r"^\s*(?:[(（\[【]\s*[A-Za-z0-9]\s*[)）\]】]|[A-Za-z0-9]\s*[.．、:：)）]|[①-⑳])\s*")
 _IDS, _TEXTS = ("bench_id", "id"), ("question", "text")
 
 
@@ -48,22 +63,12 @@ class Question:
 
 @dataclass(frozen=True)
 class Questions:
-    """All questions, with their 5-grams as a table that is searched.
-
-    `table`: uint64, open addressing, 0 for a free slot; `slots`: int32, the number of the gram in each. Postings of
-    gram g are `rows[begins[g]:begins[g + 1]]`, a question once for each place; `weights`: float32 of each gram;
-    `totals`: float32, the weight of a whole question.
-    """
+    """Questions that can be looked for, how many say too little for that, and the index of those that do not."""
 
     questions: tuple[Question, ...]
     left_out: int
-    forms: CodePoints
-    table: npt.NDArray[np.uint64]
-    slots: npt.NDArray[np.int32]
-    begins: npt.NDArray[np.int64]
-    rows: npt.NDArray[np.int32]
-    weights: npt.NDArray[np.float32]
-    totals: npt.NDArray[np.float32]
+    index: Index
+    sizes: npt.NDArray[np.int64]
 
     @classmethod
     def load(cls, paths: Sequence[Path]) -> "Questions":
@@ -73,16 +78,15 @@ class Questions:
     @classmethod
     def of(cls, questions: Sequence[Question]) -> "Questions":
         """Compile questions; those that say too little are left out."""
-        totals = _compiled([question.text for question in questions])[-1]
-        texts = [
-            question.text if total >= LEAST else f"{question.text}\n{question.options}"
-            for question, total in zip(questions, totals, strict=True)
+        alone = _totals(_compiled([[question.text] for question in questions]))
+        parts = [
+            [question.text, *(() if total >= LEAST else _options(question))]
+            for question, total in zip(questions, alone, strict=True)
         ]
-        totals = _compiled(texts)[-1]
-        kept = np.flatnonzero(totals >= LEAST)
-        chosen = [int(row) for row in kept]
-        parts = _compiled([texts[row] for row in chosen])
-        return cls(tuple(questions[row] for row in chosen), len(questions) - len(chosen), *parts)
+        kept = np.flatnonzero(_totals(_compiled(parts)) >= LEAST).tolist()
+        index = _compiled([parts[row] for row in kept])
+        sizes = np.diff(index.parts[index.starts])
+        return cls(tuple(questions[row] for row in kept), len(questions) - len(kept), index, sizes)
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -94,18 +98,30 @@ def identity(paths: Sequence[Path]) -> str:
 
 
 def read(path: Path) -> Iterator[Question]:
-    """Yield the questions of a file. Raises SourceError naming file, line and remedy."""
+    """Yield the questions of a file. Raises SourceError naming file, line and remedy, also where there is none."""
     if not path.is_file():
         raise SourceError(f"{path}: no such file of evaluation questions; check the path")
-    for number, row in _rows(path):
+    many = 0
+    for place, row in _rows(path):
         id, text = _first(row, _IDS), _first(row, _TEXTS)
         if id is None or not isinstance(text, str):
-            names = " or ".join(_IDS if id is None else _TEXTS)
-            raise SourceError(f"{path}, record {number}: no {names}; it has: {', '.join(map(str, row)) or 'nothing'}")
-        options = row.get("options")
-        told = "\n".join(map(str, options)) if isinstance(options, list) else str(options or "")
+            names = " or ".join(f"`{name}`" for name in (_IDS if id is None else _TEXTS))
+            there = ", ".join(map(str, row)) or "nothing"
+            raise SourceError(f"{path}, {place}: no {names}; it has: {there}. Give the field that name")
         benchmark = str(row.get("benchmark") or path.name.split(".")[0])
-        yield Question(*map(_clean, (str(id), benchmark, text, told)))
+        yield Question(*map(_clean, (str(id), benchmark, text, _told(row.get("options")))))
+        many += 1
+    if not many:
+        raise SourceError(f"{path}: no evaluation question in it; give JSON lines, Parquet or CSV with some")
+
+
+def _told(options: Any) -> str:
+    """Return options, a list, a mapping by letter or a text, one a line."""
+    if isinstance(options, dict):
+        options = list(options.values())
+    if isinstance(options, list):
+        return "\n".join(" ".join(str(option).split()) for option in options if option is not None)
+    return str(options or "")
 
 
 def _first(row: dict[str, Any], names: Sequence[str]) -> Any:
@@ -116,7 +132,39 @@ def _clean(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the records of a file, each with its place."""
+    data = _bytes(path)
+    if data[:4] == b"PAR1":
+        yield from _parquet_rows(path, data)
+        return
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{path}: no UTF-8 from byte {error.start} on; save it as UTF-8") from None
+    if "csv" in path.name.lower().split(".")[1:]:
+        rows = csv.DictReader(io.StringIO(text, newline=""))
+        try:
+            for row in rows:
+                yield f"line {rows.line_num}", row
+        except csv.Error as error:
+            raise SourceError(f"{path}, line {rows.line_num}: no valid CSV ({error}); mend the line") from None
+        return
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            where = f"{path}, line {number}"
+            raise SourceError(f"{where}: no valid JSON ({error}); give JSON lines, Parquet or CSV") from None
+        if not isinstance(value, dict):
+            kind = type(value).__name__
+            raise SourceError(f"{path}, line {number}: a {kind} where an object should be; give one object a line")
+        yield f"line {number}", value
+
+
+def _bytes(path: Path) -> bytes:
     from pipeline.readers.content import Unreadable, opened
 
     file = InputFile("eval", path.name, str(path), path.stat().st_size, "")
@@ -124,53 +172,115 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         with opened(file, Limits()) as content:
             if content.damage:
                 raise SourceError(f"{path}: {content.damage}")
-            data = bytes(content.data[:])
+            return bytes(content.data[:])
     except (OSError, Unreadable) as error:
-        raise SourceError(f"{path}: cannot be read ({error})") from None
-    if data[:4] == b"PAR1":
-        import pyarrow.parquet as pq
+        raise SourceError(f"{path}: cannot be read ({error}); check that it is whole and may be read") from None
 
-        yield from enumerate(pq.read_table(pa.BufferReader(data)).to_pylist())
-        return
+
+def _parquet_rows(path: Path, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
+    import pyarrow.parquet as pq
+
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{path}: no UTF-8 from byte {error.start} on; save it as UTF-8") from None
-    if path.name.split(".")[1:2] == ["csv"]:
-        yield from enumerate(csv.DictReader(io.StringIO(text)))
-        return
-    for number, line in enumerate(text.split("\n")):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except ValueError as error:
-            where = f"{path}, line {number + 1}"
-            raise SourceError(f"{where}: no valid JSON ({error}); give JSON lines, Parquet or CSV") from None
-        if not isinstance(value, dict):
-            raise SourceError(f"{path}, line {number + 1}: a {type(value).__name__} where an object should be")
-        yield number, value
+        rows = pq.read_table(pa.BufferReader(data)).to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(f"{path}: no whole Parquet file ({error}); write it again") from None
+    for number, row in enumerate(rows):
+        yield f"record {number}", row
 
 
-def _compiled(texts: Sequence[str]) -> tuple[Any, ...]:
-    """Return forms, table, slots, begins, rows, weights, totals of texts."""
-    forms = match_forms(pa.array(list(texts), pa.large_string()))
+def _options(question: Question) -> list[str]:
+    return [option for line in question.options.splitlines() if (option := _LABEL.sub("", line).strip())]
+
+
+def stock() -> Resource:
+    """Return the record of the phrases that every exam has."""
+    return resource(__package__, _STOCK, "CC0-1.0")
+
+
+@cache
+def _stock_grams() -> npt.NDArray[np.uint64]:
+    forms = match_forms(pa.array(lines_of(__package__, _STOCK), pa.large_string()))
+    return np.unique(hash_shingles(forms.points, forms.starts, shingle_coefficients()))
+
+
+def _totals(index: Index) -> npt.NDArray[np.float64]:
+    """Return the weight of each question in characters."""
+    return np.diff(index.weights[index.parts[index.starts]])
+
+
+def _compiled(questions: Sequence[Sequence[str]]) -> Index:
+    """Return the index of questions of one part or several."""
+    forms, starts = _forms(questions)
+    counts = np.diff(starts)
     hashes = hash_shingles(forms.points, forms.starts, shingle_coefficients())
-    counts = np.maximum(forms.counts - SHINGLE + 1, 0)
-    row = np.repeat(np.arange(len(texts), dtype=np.int32), counts)
-    place = (np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)).astype(np.int32)
-    gram = hashes[np.repeat(forms.starts[:-1], counts) + place]
-    order = np.lexsort((place, row, gram))
-    gram, row, place = gram[order], row[order], place[order]
-    first = np.flatnonzero(np.append(True, gram[1:] != gram[:-1])) if len(gram) else np.empty(0, np.int64)
-    begins = np.append(first, len(gram)).astype(np.int64)
-    number = np.repeat(np.arange(len(first)), np.diff(begins))
-    new = np.append(True, (number[1:] != number[:-1]) | (row[1:] != row[:-1])) if len(gram) else np.empty(0, bool)
-    df = np.bincount(number[new], minlength=len(first))
-    weights = (1 - np.log(df) / np.log(max(len(texts), 2))).astype(np.float32)
-    totals = np.bincount(row, weights[number], minlength=len(texts)).astype(np.float32)
-    bits = max(4, int(np.ceil(np.log2(2 * len(first) + 1))))
+    points = np.flatnonzero(hashes)
+    row = np.repeat(np.repeat(np.arange(len(questions)), counts), forms.counts)
+    place = np.arange(len(row)) - forms.starts[starts[:-1]][row]
+    order = points[np.lexsort((points, hashes[points]))]
+    grams, number = np.unique(hashes[order], return_inverse=True)
+    new = np.ones(len(order), bool)  # the first of a gram in its question
+    new[1:] = (number[1:] != number[:-1]) | (row[order][1:] != row[order][:-1])
+    df = _document_frequencies(number[new], row[order][new], _kinds(forms, starts), len(grams))
+    weights = np.maximum(1 - np.log(np.maximum(df, 1)) / np.log(max(len(questions), FEWEST)), 0)
+    weights[np.isin(grams, _stock_grams())] = 0
+    of_point = np.full(len(row), np.inf)
+    of_point[order] = weights[number]
+    letters = np.where(forms.points < IDEOGRAPHS, LETTER, 1.0)
+    wanted = (df <= MOST) & (weights > 0)
+    seeds = np.zeros(len(row), np.float32)
+    chosen = order[new & wanted[number]]
+    seeds[chosen] = of_point[chosen] * sum(letters[chosen + k] for k in range(SHINGLE)) / SHINGLE
+    many = np.bincount(number[new & wanted[number]], minlength=len(grams))
+    return Index(
+        forms.points,
+        forms.starts,
+        starts,
+        *_table(np.where(wanted, grams, 0)),
+        np.concatenate([[0], np.cumsum(many)]).astype(np.int64),
+        row[chosen].astype(np.int32),
+        place[chosen].astype(np.int32),
+        seeds,
+        np.bincount(row, seeds, minlength=len(questions)).astype(np.float32),
+        np.concatenate([[0.0], np.cumsum(letters * _of_characters(of_point))]),
+    )
+
+
+def _forms(questions: Sequence[Sequence[str]]) -> tuple[CodePoints, npt.NDArray[np.int64]]:
+    """Return the match forms of all parts, and which part is the first of each question."""
+    parts = [part[:MOST_CHARS] for question in questions for part in question]
+    forms = match_forms(pa.array(parts, pa.large_string()))
+    return forms, np.concatenate([[0], np.cumsum([len(question) for question in questions])]).astype(np.int64)
+
+
+def _kinds(forms: CodePoints, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return equal numbers for questions of equal words: one that comes twice is one."""
+    seen: dict[bytes, int] = {}
+    edges = forms.starts[starts]
+    words = (forms.points[a:b].tobytes() for a, b in pairwise(edges))
+    return np.array([seen.setdefault(word, len(seen)) for word in words], np.int64)
+
+
+def _document_frequencies(
+    grams: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], kinds: npt.NDArray[np.int64], many: int
+) -> npt.NDArray[np.int64]:
+    """Return of each gram how many kinds of questions hold it."""
+    both = np.unique(np.stack([grams, kinds[rows]]), axis=1)
+    return np.bincount(both[0], minlength=many)
+
+
+def _of_characters(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the least weight of the 5-grams over each character, 0 where there is none; infinity marks no gram."""
+    least = weights.copy()
+    for k in range(1, SHINGLE):
+        least[k:] = np.minimum(least[k:], weights[:-k])
+    return np.where(np.isinf(least), 0.0, least)
+
+
+def _table(grams: npt.NDArray[np.uint64]) -> tuple[Any, Any, Any]:
+    """Return filter, table and slots of grams; 0 stands for one that is no seed."""
+    wanted = np.flatnonzero(grams)
+    bits = max(4, int(np.ceil(np.log2(2 * len(wanted) + 1))))
     table, slots = np.zeros(1 << bits, np.uint64), np.full(1 << bits, -1, np.int32)
-    wanted = np.flatnonzero(df <= MOST)
-    fill(table, slots, gram[first[wanted]], wanted.astype(np.int32))
-    return forms, table, slots, begins, row, weights, totals
+    filter = np.zeros(max(1, (1 << bits) * FILTER // 2 // 64), np.uint64)
+    fill(table, slots, filter, grams[wanted], wanted.astype(np.int32))
+    return filter, table, slots

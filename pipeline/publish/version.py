@@ -194,9 +194,7 @@ def make_manifest(
         sources=[_source_record(plan, facts, source.id, shards) for source in plan.recipe.sources],
         steps=[
             *(
-                StepRecord(
-                    kind=s.kind, revision=s.revision, params=s.model_dump(mode="json"), rows_in=rows, rows_out=rows
-                )
+                StepRecord(kind=s.kind, revision=s.revision, params=s.identity()["params"], rows_in=rows, rows_out=rows)
                 for s in plan.steps
             ),
             StepRecord(kind="select", revision=1, params={}, rows_in=rows, rows_out=facts.kept),

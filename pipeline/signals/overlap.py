@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from pipeline.step import Signal
+from schemas.errors import SourceError
 from schemas.manifest import Resource
 
 if TYPE_CHECKING:
@@ -28,8 +29,21 @@ class Overlap(Signal):
     """
 
     kind: ClassVar[str] = "overlap"
+    revision: ClassVar[int] = 2
 
     eval: tuple[str, ...] = Field((), description="files of questions: JSON lines, Parquet or CSV")
+    _pinned: str | None = PrivateAttr(None)
+
+    def pinned(self) -> "Overlap":
+        """Return the step that holds to the questions as they are now: other ones are refused when it measures."""
+        step = self.model_copy()
+        step._pinned = self._hash()
+        return step
+
+    def _hash(self) -> str:
+        from pipeline.overlap.questions import identity
+
+        return self._pinned or identity(self._paths)
 
     @property
     def adds(self) -> Mapping[str, pa.DataType]:
@@ -37,13 +51,13 @@ class Overlap(Signal):
         return {"overlap_score": pa.float64(), "overlap_count": pa.int64(), "overlap_found": pa.string()}
 
     def resources(self) -> Sequence[Resource]:
-        """The questions, known by their content."""
-        from pipeline.overlap.questions import identity
+        """The questions, known by their content, and the phrases that tell none of them."""
+        from pipeline.overlap.questions import stock
 
         if not self.eval:
-            return ()
+            return (stock(),)
         names = ", ".join(sorted({Path(path).name for path in self.eval}))
-        return (Resource(name=f"evaluation questions: {names}", hash=identity(self._paths), license="not published"),)
+        return stock(), Resource(name=f"evaluation questions: {names}", hash=self._hash(), license="not published")
 
     def identity(self) -> dict[str, Any]:
         """What enters the fingerprint: the content of the questions, not where their files lie."""
@@ -58,7 +72,7 @@ class Overlap(Signal):
         from pipeline.overlap.matches import match
 
         text = batch.column("text")
-        questions = _loaded(self._paths)
+        questions = _loaded(self._paths, self._hash())
         found = match(questions, text)
         scores = np.zeros(len(text))
         np.maximum.at(scores, found.rows, found.scores)
@@ -76,8 +90,13 @@ class Overlap(Signal):
         return [question.benchmark, question.id, round(float(found.scores[k]), 4), *where]
 
 
-@cache
-def _loaded(paths: tuple[Path, ...]) -> "Questions":
-    from pipeline.overlap.questions import Questions
+@lru_cache(maxsize=2)
+def _loaded(paths: tuple[Path, ...], hash: str) -> "Questions":
+    """Return the questions that have this hash. Raises SourceError where the files hold others by now."""
+    from pipeline.overlap.questions import Questions, identity
 
-    return Questions.load(paths)
+    questions = Questions.load(paths)
+    if identity(paths) != hash:
+        names = ", ".join(map(str, paths))
+        raise SourceError(f"{names}: changed since the run began; run again, so that the version says what it used")
+    return questions

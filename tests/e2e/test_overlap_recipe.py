@@ -41,6 +41,7 @@ def test_documents_with_questions_are_dropped_or_marked(
     manifest, uris = published(recipe)
     assert uris == set(files) - {"2.txt"}
     assert manifest["recipe"]["overlap"] == {"eval": ["cmmlu.jsonl"], "action": "drop"}
+    assert str(recipe.parent) not in json.dumps(manifest), "where files lie is no part of what a version is"
     assert "evaluation questions: cmmlu.jsonl" in [resource["name"] for resource in manifest["resources"]]
     done = yuliao("explain", "2.txt", "--workspace", recipe.parent, "--json")
     (verdict,) = json.loads(done.stdout)

@@ -1,4 +1,5 @@
 import json
+import pickle
 import random
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.overlap.matches import match
 from pipeline.overlap.questions import Question, Questions, identity, read
+from pipeline.overlap.seeds import PIECE
 from pipeline.signals.overlap import Overlap
 from schemas.errors import SourceError
 
@@ -65,6 +67,12 @@ def found(text: str, questions: Questions = QUESTIONS) -> dict[str, tuple[float,
         ("根据《中华人民共和国食品安全法》的规定，国务院设立食品安全委员会，其职责由国务院规定。", set()),
         ("农业生产中最重要的是劳动对象，土地是不可替代的，资料很多。", set()),
         (f"下列说法正确的是\n{OPTIONS}", {"general"}),
+        (
+            "下列说法正确的是（　　）\nA、流动资金周转率　B、劳动力市场价格\nC、土地使用权　D、农业生产工具的折旧",
+            {"general"},
+        ),
+        (OPTIONS, set()),
+        (f"下列说法正确的是\n{OPTIONS[:9]}\nB. 别的\nC. 也不是它\nD. 都不对", set()),
         (f"下列说法正确的是\n{PROSE}", set()),
         ("", set()),
         ("短", set()),
@@ -120,6 +128,49 @@ def test_long_and_monotonous_texts_take_no_longer_than_others(text):
     assert hits == ({"q0"} if text.startswith(STEMS[0]) else set())
 
 
+@pytest.mark.parametrize("marks", ["e\u0301" * 40, "\u1112\u1161\u11ab" * 40, "か\u3099" * 40, "ﷺ" * 9, "́" * 50])
+def test_spans_hold_behind_characters_that_join_or_grow(marks):
+    ((_, there),) = found(f"{marks}。{STEMS[0]}{marks}").values()
+    assert there.rstrip("\u0301") == STEMS[0]
+
+
+def test_every_place_of_a_question_is_told_once_wherever_pieces_of_a_text_end():
+    around = PROSE * (PIECE // len(PROSE) + 2)
+    text = around[: PIECE + 20] + STEMS[0] + around[:3000] + STEMS[0]
+    assert len(match(QUESTIONS, pa.array([STEMS[0] * 3])).rows) == 3
+    for shift in (0, 18, 30):
+        matches = match(QUESTIONS, pa.array([text[shift:]]))
+        assert [text[shift:][a:b] for a, b in zip(matches.starts, matches.ends, strict=True)] == [STEMS[0]] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("下列说法正确的是", set()),
+        ("下列关于细胞的叙述中，不正确的一项是", set()),
+        ("登录之前要先做身份验证。Authentication is not authorization.", set()),
+        (STEMS[0], {"once", "again"}),
+        (f"下列关于细胞的叙述中，不正确的一项是\n{OPTIONS}", {"cells"}),
+    ],
+)
+def test_few_questions_are_enough_to_know_stock_phrases_and_repeated_questions(text, expected):
+    few = Questions.of(
+        [
+            GENERAL,
+            Question("cells", "b", "下列关于细胞的叙述中，不正确的一项是", OPTIONS),
+            Question("login", "b", "下面哪一个情景属于身份验证（Authentication）过程", ""),
+            Question("once", "b", STEMS[0], ""),
+            Question("again", "b", STEMS[0], ""),
+        ]
+    )
+    assert set(found(text, few)) == expected
+
+
+def test_a_text_that_repeats_what_a_question_repeats_costs_no_more_than_its_length():
+    questions = Questions.of([*(Question(f"q{n}", "b", f"{n}" + "哈" * 200 + STEMS[n % 5], "") for n in range(30))])
+    assert found("哈" * 300_000, questions).keys() <= {f"q{n}" for n in range(30)}
+
+
 def test_questions_that_say_too_little_are_left_out_and_counted():
     questions = Questions.of(
         [Question("a", "b", "是", ""), Question("b", "b", STEMS[0], ""), Question("c", "b", "", "")]
@@ -143,8 +194,10 @@ def test_files_of_questions_of_any_kind_are_read(tmp_path):
     assert (two.id, two.benchmark, two.text) == ("2", "bench", STEMS[1] + "\ufffd")
     pq.write_table(pa.Table.from_pylist(ROWS[:1]), tmp_path / "a.parquet")
     assert list(read(tmp_path / "a.parquet")) == [one]
-    (tmp_path / "a.csv").write_text(f'id,question\n7,"{STEMS[2]}"\n', "utf-8")
-    assert next(read(tmp_path / "a.csv")).text == STEMS[2]
+    (tmp_path / "a.v1.csv").write_text(f'id,question\n7,"{STEMS[2]}"\n', "utf-8")
+    assert next(read(tmp_path / "a.v1.csv")).text == STEMS[2]
+    (tmp_path / "map.jsonl").write_text(json.dumps({**ROWS[0], "options": {"A": "土地", "B": "资金"}}), "utf-8")
+    assert next(read(tmp_path / "map.jsonl")).options == "土地\n资金"
 
 
 @pytest.mark.parametrize(
@@ -152,9 +205,12 @@ def test_files_of_questions_of_any_kind_are_read(tmp_path):
     [
         ("{", r"a\.jsonl, line 1: no valid JSON"),
         ('{"id": "1", "question": "题"}\n[1]', r"a\.jsonl, line 2: a list where an object should be"),
-        ('{"question": "题"}', r"a\.jsonl, record 0: no bench_id or id; it has: question"),
-        ('{"id": "1", "stem": "题"}', r"record 0: no question or text; it has: id, stem"),
+        ('{"question": "题"}', r"a\.jsonl, line 1: no `bench_id` or `id`; it has: question\. Give the field that name"),
+        ('\n{"id": "1", "stem": "题"}', r"line 2: no `question` or `text`; it has: id, stem"),
         (b"\xd6\xd0\xb9\xfa", r"a\.jsonl: no UTF-8 from byte 0 on"),
+        ("\n \n", r"a\.jsonl: no evaluation question in it"),
+        (b"PAR1 is only how it begins", r"a\.jsonl: no whole Parquet file"),
+        (b"\x28\xb5\x2f\xfd\x04", r"a\.jsonl: .*"),
         (None, r"a\.jsonl: no such file of evaluation questions"),
     ],
 )
@@ -178,4 +234,15 @@ def test_the_step_tells_what_it_found_and_is_known_by_content(tmp_path):
     assert step.identity() == other.identity()
     (tmp_path / "b.jsonl").write_text(json.dumps({"id": "7", "question": STEMS[1]}) + "\n", "utf-8")
     assert step.identity() != other.identity()
-    assert identity([tmp_path / "a.jsonl"]) == step.resources()[0].hash
+    assert identity([tmp_path / "a.jsonl"]) == step.resources()[1].hash
+
+
+def test_questions_that_change_after_the_plan_are_refused(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"id": "7", "question": STEMS[0]}) + "\n", "utf-8")
+    step = pickle.loads(pickle.dumps(Overlap(eval=(str(path),)).pinned()))
+    batch = pa.record_batch({"text": [STEMS[0]]})
+    path.write_text(json.dumps({"id": "7", "question": STEMS[1]}) + "\n", "utf-8")
+    with pytest.raises(SourceError, match=r"a\.jsonl: changed since the run began; run again"):
+        step.measure(batch)
+    assert Overlap(eval=(str(path),)).measure(batch)[1].to_pylist() == [0]
