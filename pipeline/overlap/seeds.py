@@ -108,8 +108,8 @@ def find(points: Any, starts: Any, coefficients: Any, index: Any) -> Any:
     total = 0
     seeds = np.empty(1024, np.uint64)
     longest: Any = 0
-    for question in range(len(index.starts) - 1):
-        longest = max(longest, _size(index, question))
+    for row in range(len(index.starts) - 1):
+        longest = max(longest, _size(index, row))
     counts = np.zeros(longest + 1, np.int32)
     for document in range(len(starts) - 1):
         first = total
@@ -120,7 +120,7 @@ def find(points: Any, starts: Any, coefficients: Any, index: Any) -> Any:
             seeds, many = _seeds(points, begin, end, coefficients, index, seeds)
             at = 0
             while at < many:
-                question: Any = np.int64(seeds[at] >> QUESTION)
+                question = np.int64(seeds[at] >> QUESTION)
                 last = at + 1
                 while last < many and np.int64(seeds[last] >> QUESTION) == question:
                     last += 1

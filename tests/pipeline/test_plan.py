@@ -221,3 +221,8 @@ def test_a_recipe_in_another_encoding_says_to_save_it_as_utf_8(tmp_path: Path) -
         load_recipe(path)
     path.write_bytes(BASE.encode("utf-8-sig"))
     assert load_recipe(path).dataset == "law/statutes"
+
+
+def test_overlap_is_a_field_and_no_step_of_a_recipe() -> None:
+    with pytest.raises(RecipeError, match="`overlap` is a field of the recipe"):
+        plan(BASE + "steps: [{kind: overlap, eval: [/somewhere/a.jsonl]}]\n")
