@@ -24,8 +24,8 @@ class Overlap(Signal):
     """Evaluation questions in a document, verbatim or lightly edited; a recipe's `overlap:` puts this step in place.
 
     - `overlap_score`: share of a question's characters that stand there, of the one that is there most; 0 for none.
-    - `overlap_count`: how many questions are there.
-    - `overlap_found`: JSON, up to 50 of them: benchmark, id, score, and first and last character in the cleaned text.
+    - `overlap_count`: how many questions are there, each counted once.
+    - `overlap_found`: JSON, up to 50 places: benchmark, id, score, first character in the cleaned text, and end.
     """
 
     kind: ClassVar[str] = "overlap"
@@ -76,7 +76,8 @@ class Overlap(Signal):
         found = match(questions, text)
         scores = np.zeros(len(text))
         np.maximum.at(scores, found.rows, found.scores)
-        counts = np.bincount(found.rows, minlength=len(text))
+        kinds = np.unique(np.stack([found.rows, found.questions]), axis=1)
+        counts = np.bincount(kinds[0], minlength=len(text))
         told: list[str] = [""] * len(text)
         for row in np.unique(found.rows).tolist():
             here = np.flatnonzero(found.rows == row)[:MOST_TOLD]

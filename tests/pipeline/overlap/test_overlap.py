@@ -230,6 +230,7 @@ def test_the_step_tells_what_it_found_and_is_known_by_content(tmp_path):
     assert count.to_pylist() == [0, 1]
     assert told[0].as_py() == ""
     assert json.loads(told[1].as_py()) == [["a", "7", 1.0, len(PROSE), len(PROSE) + len(STEMS[0])]]
+    assert step.measure(pa.record_batch({"text": [STEMS[0] + PROSE * 2 + STEMS[0]]}))[1].to_pylist() == [1]
     other = Overlap(eval=(str(tmp_path / "b.jsonl"),))
     assert step.identity() == other.identity()
     (tmp_path / "b.jsonl").write_text(json.dumps({"id": "7", "question": STEMS[1]}) + "\n", "utf-8")
