@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
@@ -38,7 +38,7 @@ def dedup_command(args: Any) -> int:
         dedup, against = _against(args, run, stages)
         _check_disk(task.files, scratch or out, args)
         summary = dedup_documents(
-            _documents(task, aside, outcomes),
+            task.documents(aside, outcomes),
             aside,
             dedup,
             against=against,
@@ -179,12 +179,3 @@ def _size_of(file: InputFile) -> tuple[int, int]:
         return sum(metadata.row_group(n).total_byte_size for n in groups), metadata.num_rows
     size = file.bytes * PACKED.get(path.suffix, 1)
     return size, size // USUAL_BYTES
-
-
-def _documents(task: Task, out: Path, outcomes: list[dict[str, Any]]) -> Iterator[pa.RecordBatch]:
-    """Batches of (id, text, uri, record)."""
-    from pipeline.engine import documents_of
-
-    for batch in documents_of(task.job(out, task.files), outcomes, []):
-        task.check_ids(batch)
-        yield batch.select(["id", "text", "uri", "record"])

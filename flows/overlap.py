@@ -1,7 +1,6 @@
 """The standalone tool `overlap`: documents that hold evaluation questions; how much of a dataset is in another."""
 
 import tempfile
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -74,7 +73,7 @@ def _signature_files(args: Any, spec: str) -> list[Path]:
             raise StoreError(f"{spec}: neither a version, nor a dataset, nor a folder of signature files")
         return found
     version = named_version(args, spec)
-    return [version.dataset / shard.path.replace("shards/", "signatures/", 1) for shard in version.shards]
+    return [version.dataset / shard.signatures for shard in version.shards]
 
 
 def _questions(args: Any) -> int:
@@ -87,7 +86,7 @@ def _questions(args: Any) -> int:
     documents = found = touched = 0
     with showing(True, args.lang), filling(out) as aside, progress().stage("overlap") as bar:
         with ParquetSink(aside / "overlaps.parquet", OVERLAPS) as sink:
-            batches = _documents(task, aside, outcomes)
+            batches = task.documents(aside, outcomes)
             for rows, hit, table in in_threads(lambda b: _overlaps(questions, b), batches, threads=args.workers):
                 documents, found, touched = documents + rows, found + table.num_rows, touched + hit
                 sink.write(table)
@@ -105,14 +104,6 @@ def _questions(args: Any) -> int:
         }
     )
     return 0
-
-
-def _documents(task: Task, out: Path, outcomes: list[dict[str, Any]]) -> Iterator[pa.RecordBatch]:
-    from pipeline.engine import documents_of
-
-    for batch in documents_of(task.job(out, task.files), outcomes, []):
-        task.check_ids(batch)
-        yield batch
 
 
 def _overlaps(questions: Any, batch: pa.RecordBatch) -> tuple[int, int, pa.Table]:

@@ -63,6 +63,14 @@ class Task:
 
         return ReadJob(folder, self.source, tuple(files), Limits(), int(parse_size(self.args.memory)), raw_ids=True)
 
+    def documents(self, folder: Path, outcomes: list[dict[str, Any]]) -> Iterator[pa.RecordBatch]:
+        """Batches of all documents; what became of each file is appended to `outcomes`. Raises as `check_ids`."""
+        from pipeline.engine import documents_of
+
+        for batch in documents_of(self.job(folder, self.files), outcomes, []):
+            self.check_ids(batch)
+            yield batch
+
     def check_ids(self, documents: pa.Table | pa.RecordBatch) -> None:
         """Refuse documents of which an id field that was asked for is not there: their id would be a made one.
 

@@ -75,6 +75,11 @@ class Shard(Part):
     languages: dict[str, int] = Field(description="documents by language, ISO 639")
     scripts: dict[str, int] = Field(description="documents by script")
 
+    @property
+    def signatures(self) -> str:
+        """The path of its signatures, relative to the dataset's folder."""
+        return self.path.replace("shards/", "signatures/", 1)
+
 
 class Segment(Part):
     """The documents that one run added, in (source, split, uri, record) order."""

@@ -37,7 +37,7 @@ from pipeline.dedup.buckets import (
     words_of,
 )
 from pipeline.dedup.candidates import LOW, STRICT, WHOLE, equal_bits, lead, sort_by
-from pipeline.dedup.signature import fingerprints, parameters
+from pipeline.dedup.signature import fingerprints, parameters, sign_for
 from pipeline.storage import ASIDE, read_json, replacing, sync_folder, write_json
 from pipeline.text import CodePoints
 from schemas.errors import StoreError
@@ -190,46 +190,47 @@ def check_parameters_match(stored: dict[str, Any], dedup: Dedup, where: object) 
         )
 
 
-def write_segment(folder: Path, dedup: Dedup, documents: Iterable[pa.Table | pa.RecordBatch]) -> int:
-    """Write a segment and return its rows. Held: 8 bytes a band and about 60 bytes for each row.
+def write_segment(folder: Path, dedup: Dedup, documents: Iterable[pa.Table | pa.RecordBatch]) -> None:
+    """Write a segment. Held: 8 bytes a band and about 60 bytes for each row.
 
     Args:
         folder: where it appears, whole, when all is written.
         dedup: the parameters of the signatures, and the threshold for leaders of large buckets.
-        documents: columns id, text, and those of `signature.signatures_schema`, in row order.
+        documents: columns id and text, in row order. They are signed here: that costs less than to keep, or to read,
+            512 bytes a document.
 
     Raises:
-        StoreError: the disk is full.
+        StoreError: the folder cannot be written, or the disk is full.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
     aside = folder.with_name(f".{folder.name}.{os.getpid()}{ASIDE}")
-    aside.mkdir()
     try:
-        rows = _write(aside, dedup, documents)
+        aside.mkdir(parents=True)
+        _write(aside, dedup, documents)
         for path in sorted(aside.iterdir()):
             with path.open("rb") as stream:
                 os.fsync(stream.fileno())
-        if not folder.exists():
-            aside.replace(folder)
-            sync_folder(folder.parent)
+        aside.replace(folder)
+        sync_folder(folder.parent)
     except OSError as error:
-        if error.errno == 28:
-            raise StoreError(f"{folder}: the disk is full; free some space and run again") from error
-        raise
+        if not (folder / "rows.arrow").exists():  # else another process wrote the same meanwhile
+            raise StoreError(
+                f"{folder}: the index cannot be written ({error.strerror}); make room there, or copy what it lies in "
+                "to where you may write"
+            ) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return rows
 
 
-def _write(folder: Path, dedup: Dedup, documents: Iterable[pa.Table | pa.RecordBatch]) -> int:
+def _write(folder: Path, dedup: Dedup, documents: Iterable[pa.Table | pa.RecordBatch]) -> None:
     keys, tables = [], []
     with _Blocks(folder / "texts.arrow") as blocks:
         for table in documents:
             text = column_of(table, "text").cast(pa.large_string())
-            part, sketches = cut(fixed(column_of(table, "signature"), np.uint32), dedup)
+            signed = sign_for(dedup, text)
+            part, sketches = cut(fixed(signed.column("signature"), np.uint32), dedup)
             keys.append(part)
             block_of = blocks.write(text)
-            hashes = column_of(table, "match_hash")
+            hashes = signed.column("match_hash")
             tables.append(
                 pa.table(
                     {
@@ -240,7 +241,7 @@ def _write(folder: Path, dedup: Dedup, documents: Iterable[pa.Table | pa.RecordB
                         "sketch": pa.Array.from_buffers(
                             pa.binary(sketches.shape[1] * 8), len(text), [None, pa.py_buffer(sketches)]
                         ),
-                        "char_count": column_of(table, "char_count").cast(pa.uint32()),
+                        "char_count": signed.column("char_count").cast(pa.uint32()),
                         "block": block_of,
                     }
                 )
@@ -249,7 +250,6 @@ def _write(folder: Path, dedup: Dedup, documents: Iterable[pa.Table | pa.RecordB
     rows = rows.replace_schema_metadata({_PARAMETERS: json.dumps(parameters(dedup), sort_keys=True)})
     _write_file(folder / "rows.arrow", rows.schema, rows.to_batches(max_chunksize=max(1, rows.num_rows)))
     _write_file(folder / "keys.arrow", KEYS, _sorted_keys(rows, joined_keys(keys, dedup), dedup))
-    return int(rows.num_rows)
 
 
 def joined_keys(keys: list[npt.NDArray[np.uint32]], dedup: Dedup) -> npt.NDArray[np.uint32]:

@@ -201,6 +201,15 @@ class Corpus:
                 yield slice(done, last), batch.column("text").take(pa.array(rows[done:last] - seen))
             seen, done = seen + len(batch), last
 
+    def documents(self, rows: Rows) -> Iterator[pa.Table]:
+        """Yield ids and texts of ascending rows."""
+        edges = np.searchsorted(rows, self.starts)
+        for part in np.flatnonzero(np.diff(edges)).tolist():
+            wanted = rows[edges[part] : edges[part + 1]]
+            ids = column_of(self.places(wanted), "id")
+            for here, text in self.texts(part, wanted - self._starts[part]):
+                yield pa.table({"id": ids[here], "text": text})
+
     def places(self, rows: Rows) -> pa.Table:
         """Return id, uri and record of ascending rows."""
         tables = []
@@ -371,20 +380,7 @@ def _write_index(folder: Path, corpus: Corpus, removed: Rows, dedup: Dedup, run:
     def write(start: int) -> str:
         name = f"segment-{start // SEGMENT_ROWS:05d}"
         rows = np.flatnonzero(kept[start : start + SEGMENT_ROWS]) + start
-        write_segment(folder / name, dedup, _signed_again(corpus, rows, dedup))
+        write_segment(folder / name, dedup, corpus.documents(rows))
         return name
 
     Index.write(folder, list(run(write, borders)), dedup)
-
-
-def _signed_again(corpus: Corpus, rows: Rows, dedup: Dedup) -> Iterator[pa.Table]:
-    """Yield ids, texts and signatures of ascending rows. Signing again costs less than keeping 512 bytes a row."""
-    starts = corpus.starts
-    edges = np.searchsorted(rows, starts)
-    for part in np.flatnonzero(np.diff(edges)).tolist():
-        wanted = rows[edges[part] : edges[part + 1]]
-        ids = column_of(corpus.places(wanted), "id")
-        for here, text in corpus.texts(part, wanted - starts[part]):
-            signed = sign_for(dedup, text)
-            columns = dict(zip(signed.schema.names, signed.columns, strict=True))
-            yield pa.table({"id": ids[here], "text": text, **columns})

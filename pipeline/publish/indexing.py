@@ -4,15 +4,12 @@
 it may be removed at any time and is made again, and a kill leaves a segment whole or absent.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
-from pipeline.dedup.buckets import column_of
 from pipeline.dedup.index import Index, Segment, check_parameters_match, write_segment
-from pipeline.dedup.signature import parameters, sign_for
+from pipeline.dedup.signature import parameters
 from pipeline.publish.version import Version
 from pipeline.storage import batches, digest
 from schemas.recipe import Dedup
@@ -32,7 +29,7 @@ def index_version(
         run: how segments are made; like `map`.
 
     Raises:
-        StoreError: the version was built with other parameters, or the disk is full.
+        StoreError: the version was built with other parameters, or its index cannot be written.
     """
     check_parameters_match(parameters_in(version), dedup, name)
     folder = version.dataset / INDEX
@@ -42,7 +39,7 @@ def index_version(
     def segment(job: tuple[Path, Path]) -> Segment:
         shard, place = job
         if not place.exists():
-            write_segment(place, dedup, _signed(shard, dedup))
+            write_segment(place, dedup, batches(shard, ["id", "text"]))
         return Segment.open(place, dedup)
 
     return Index(name, tuple(run(segment, shards)))
@@ -51,12 +48,3 @@ def index_version(
 def parameters_in(version: Version) -> dict[str, Any]:
     """Return the parameters that a version's duplicates were found with."""
     return parameters(Dedup.model_validate(version.manifest.recipe["dedup"]))
-
-
-def _signed(shard: Path, dedup: Dedup) -> Iterator[pa.Table]:
-    """Yield ids, texts and signatures. Signing again costs less than reading stored signatures does."""
-    for table in batches(shard, ["id", "text"]):
-        text = column_of(table, "text")
-        signed = sign_for(dedup, text)
-        columns = dict(zip(signed.schema.names, signed.columns, strict=True))
-        yield pa.table({"id": table.column("id"), "text": text, **columns})

@@ -52,7 +52,7 @@ def verify(version: Version, advance: Callable[[], None] | None = None) -> Findi
 
 def _verify_shard(version: Version, shard: Shard, names: list[str], ids: set[str], found: Findings) -> None:
     path = version.dataset / shard.path
-    beside = version.dataset / shard.path.replace("shards/", "signatures/", 1)
+    beside = version.dataset / shard.signatures
     restore = "restore it from a copy or a mirror"
     for file, sha256 in ((path, shard.sha256), (beside, shard.signatures_sha256)):
         if not file.exists():

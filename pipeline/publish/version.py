@@ -321,10 +321,7 @@ def checksums(manifest: Manifest, files: dict[str, bytes]) -> bytes:
     lines = [f"{hashlib.sha256(content).hexdigest()}  {name}" for name, content in sorted(files.items())]
     for segment in manifest.segments:
         lines += [f"{shard.sha256}  ../../{shard.path}" for shard in segment.shards]
-        lines += [
-            f"{shard.signatures_sha256}  ../../{shard.path.replace('shards/', 'signatures/', 1)}"
-            for shard in segment.shards
-        ]
+        lines += [f"{shard.signatures_sha256}  ../../{shard.signatures}" for shard in segment.shards]
     return ("\n".join(lines) + "\n").encode()
 
 

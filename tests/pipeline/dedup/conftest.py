@@ -106,10 +106,8 @@ def segment(tmp_path: Path) -> Callable[..., Segment]:
         dedup = dedup or Dedup()
         folder = tmp_path / f"segment-{len(list(tmp_path.glob('segment-*')))}"
         column = pa.array(texts, pa.string())
-        signed = sign(column, permutations=dedup.permutations, seed=dedup.seed)
         names = ids or [f"old-{row}" for row in range(len(texts))]
-        columns = dict(zip(signed.schema.names, signed.columns, strict=True))
-        write_segment(folder, dedup, [pa.table({"id": pa.array(names, pa.string()), "text": column, **columns})])
+        write_segment(folder, dedup, [pa.table({"id": pa.array(names, pa.string()), "text": column})])
         return Segment.open(folder, dedup)
 
     return write

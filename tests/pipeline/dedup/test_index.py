@@ -97,6 +97,18 @@ def test_a_segment_appears_whole_and_is_not_written_twice(tmp_path, segment, mon
     assert not list(tmp_path.rglob(f"*{ASIDE}"))
 
 
+def test_a_segment_that_another_process_wrote_meanwhile_is_as_good(segment):
+    one = segment(["甲乙丙丁戊己"])
+    write_segment(one.folder, Dedup(), [pa.table({"id": ["x"], "text": ["别的文字"]})])
+    assert one.ids(np.array([0])).to_pylist() == ["old-0"]
+
+
+def test_a_place_that_cannot_be_written_is_named_with_a_remedy(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreError, match=r"file/index/one: the index cannot be written \(Not a directory\); make room"):
+        write_segment(tmp_path / "file/index/one", Dedup(), [])
+
+
 def test_equal_documents_give_equal_files(segment):
     texts = [f"第{number}篇，" + "文字" * 20 for number in range(300)]
     one, two = segment(texts), segment(texts)
