@@ -211,15 +211,17 @@ class Curation:
 
         published = self.previous if self.append else None
         folders = [self.measure_folder(shard) for shard in self.shards]
+        ranks = tuple(self.plan.source(shard.source).rank for shard in self.shards)
         dedup = self.plan.recipe.dedup
         key = digest(
             "pairs",
             PAIRS_REVISION,
             [shard.sha256 for shard in published.shards] if published else [],
             [folder.name for folder in folders],
-            dedup.model_dump(exclude={"keep", "exact", "near"}),
+            ranks,
+            dedup.model_dump(exclude={"exact", "near"}),
         )
-        return PairsJob(self.workspace.pairs(key), tuple(folders), published, dedup, self.threads, self.memory)
+        return PairsJob(self.workspace.pairs(key), tuple(folders), ranks, published, dedup, self.threads, self.memory)
 
     @property
     def wants_pairs(self) -> bool:

@@ -9,13 +9,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.keys import Rows, Words, hex_of, number_equal, split_of, words16
+from pipeline.keys import Rows, Words, by_priority, greatest_first, hex_of, number_equal, split_of, words16
 from pipeline.plan import Plan
 from pipeline.select import TOLD_BY, evidence, select
 from pipeline.storage import read_columns, write_parquet
@@ -171,8 +170,7 @@ class Deciding:
         """A key to sort ascending by: the rank of the source, or a signal from its greatest value down."""
         if name == "rank":
             return np.full(table.num_rows, float(self.plan.source(part.source).rank))
-        values = table.column(name).cast(pa.float64()).to_numpy()
-        return np.where(np.isnan(values), np.inf, -values)
+        return greatest_first(table.column(name))
 
     def _match_earlier(self) -> None:
         """For each document the earlier row with its id (-1: none), and whether the content is the same."""
@@ -253,12 +251,7 @@ class Deciding:
         age = np.full(len(self.ids), len(ages), np.int64)
         found = self.same
         age[found] = [ages[self.earlier.first_version[row]] for row in self.match[found]]
-        keys: list[Any] = []
-        for name in reversed(self.plan.recipe.dedup.keep):
-            keys += [self.ids[:, 1], self.ids[:, 0]] if name == "id" else [self.keys[name]]
-        if "id" not in self.plan.recipe.dedup.keep:
-            keys = [self.ids[:, 1], self.ids[:, 0], *keys]
-        order = np.lexsort((*keys, age)).astype(np.int64)
+        order = by_priority(self.plan.recipe.dedup.keep, self.keys, self.ids, age)
         return np.concatenate([np.arange(self.offset, dtype=np.int64), order + self.offset])
 
     def _write(

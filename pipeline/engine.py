@@ -16,13 +16,24 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.keys import Rows, by_priority, greatest_first, words16
 from pipeline.plan import ENGINE_COLUMNS, Plan
 from pipeline.snapshot import Snapshot, hub_content
 from pipeline.step import Step, apply
-from pipeline.storage import ParquetSink, batches, digest, read_json, sha256_file, write_json, write_parquet
+from pipeline.storage import (
+    ParquetSink,
+    batches,
+    digest,
+    read_columns,
+    read_json,
+    sha256_file,
+    write_json,
+    write_parquet,
+)
 from schemas.decision import FILES, QUARANTINE
 from schemas.document import DOCUMENT, content_hashes
 from schemas.errors import ContractError, ShardError, SourceError
@@ -76,10 +87,13 @@ class MeasureJob:
 
 @dataclass(frozen=True)
 class PairsJob:
-    """Everything `find_pairs_of` needs: measured folders, and the version whose documents stay, if any."""
+    """Everything `find_pairs_of` needs: measured folders with the ranks of their sources, and the version whose
+    documents stay, if any.
+    """  # noqa: D205
 
     folder: Path
     measured: tuple[Path, ...]
+    ranks: tuple[int, ...]
     published: "Version | None"
     dedup: Dedup
     threads: int
@@ -249,6 +263,7 @@ def find_pairs_of(job: PairsJob) -> dict[str, Any]:
             fetch_parquet(texts),
             job.dedup,
             against=segments,
+            priority=partial(_by_priority, job),
             scratch=scratch,
             memory=job.memory,
             run=run,
@@ -259,6 +274,23 @@ def find_pairs_of(job: PairsJob) -> dict[str, Any]:
     report = {"rows": len(groups), "pairs": pairs.num_rows, "seconds": round(time.perf_counter() - started, 3)}
     write_json(job.folder / REPORT, report)
     return report
+
+
+def _by_priority(job: PairsJob, rows: Rows) -> Rows:
+    """Return the order of ascending rows that the recipe's `dedup.keep` asks for, as places in them."""
+    from pipeline.dedup.pairs import count_rows
+
+    starts = count_rows([folder / "signals.parquet" for folder in job.measured])
+    names = [name for name in job.dedup.keep if name not in ("id", "rank")]
+    tables = []
+    for n, edge in enumerate(np.searchsorted(rows, starts[:-1]).tolist()):
+        here = rows[edge : int(np.searchsorted(rows, starts[n + 1]))] - starts[n]
+        if len(here):
+            table = read_columns(job.measured[n] / "signals.parquet", ["id", *names]).take(pa.array(here))
+            tables.append(table.append_column("rank", pa.array(np.full(len(here), -float(job.ranks[n])))))
+    table = pa.concat_tables(tables)
+    keys = {name: greatest_first(table.column(name)) for name in ("rank", *names)}
+    return by_priority(job.dedup.keep, keys, words16(table.column("id")))
 
 
 def _finish(folder: Path, report: dict[str, Any], started: float) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Ids and hashes as pairs of words: 16 bytes a document, compared and grouped by the million without strings."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -32,6 +34,26 @@ def number_equal(words: Words) -> Rows:
     numbers = np.empty(len(words), np.int64)
     numbers[order] = np.cumsum(fresh) - 1
     return numbers
+
+
+def greatest_first(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    """Return a signal as a key to sort ascending by: its greatest value first, missing ones last."""
+    values = column.cast(pa.float64()).to_numpy()
+    return np.where(np.isnan(values), np.inf, -values)
+
+
+def by_priority(
+    keep: Sequence[str], keys: Mapping[str, npt.NDArray[np.float64]], ids: Words, age: Rows | None = None
+) -> Rows:
+    """Return row numbers in the order of a recipe's `dedup.keep`, smallest keys first; ids decide what is left open.
+
+    `keys`: of every name in `keep` but `id`. `age`: goes before all of them.
+    """
+    names = [*keep, *(["id"] if "id" not in keep else [])]
+    found: list[npt.NDArray[np.generic]] = []
+    for name in reversed(names):
+        found += [ids[:, 1], ids[:, 0]] if name == "id" else [keys[name]]
+    return np.lexsort((*found, *([] if age is None else [age]))).astype(np.int64)
 
 
 def split_of(words: Words, splits: dict[str, float]) -> npt.NDArray[np.object_]:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
-from pipeline.dedup.candidates import LOW, STRICT, compare_buckets, mark_large
+from pipeline.dedup.candidates import LOW, compare_buckets
 from schemas.errors import StoreError
 from schemas.recipe import Dedup
 
@@ -92,22 +92,12 @@ class Signed:
         """Return `key << 32 | row` of one band for the representatives, sorted."""
         return pack(np.fromfile(self._folder / f"band-{band:03d}", np.uint32), representatives)
 
-    def in_large(self, packed: Packed) -> npt.NDArray[np.uint8]:
-        """Return which rows one band puts into a large bucket, as packed bits."""
-        found = np.zeros(self.rows, bool)
-        mark_large(packed, found)
-        return np.packbits(found)
-
-    def candidates(self, packed: Packed, turn: npt.NDArray[np.uint8]) -> Packed:
-        """Return the pairs of one band that pass the estimate, as `one << 32 | other`, sorted, distinct.
-
-        In a small bucket `one` is the lower row; in a large one `other` is a leader. `turn`: the rows that are
-        compared in large buckets of this band, as packed bits.
-        """
-        hashes = mapped(self.hashes, np.uint64, (self.rows, 2))  # looked at for large buckets only
-        least = least_equal(self.dedup), least_equal(self.dedup, STRICT)
-        compared = np.unpackbits(turn, count=self.rows).view(bool)
-        return distinct(compare_buckets(packed, self.sketches, self.chars, hashes, compared, *least))
+    def candidates(self, packed: Packed) -> tuple[Packed, Packed]:
+        """Return the pairs of small buckets of one band that pass the estimate, as `lower row << 32 | higher`, sorted,
+        distinct; and the entries of `packed` that are in large buckets.
+        """  # noqa: D205
+        found, large = compare_buckets(packed, self.sketches, least_equal(self.dedup))
+        return distinct(found), large
 
 
 def column_of(table: pa.RecordBatch | pa.Table, name: str) -> pa.Array:

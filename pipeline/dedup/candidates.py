@@ -1,13 +1,11 @@
-"""Pairs of a bucket worth a comparison: all of a small one, and in a large one (a template) those with its leaders.
+"""Pairs of a bucket worth a comparison, and who leads a large one.
 
 A sketch is the lowest bit of each minimum, and the number of equal bits of two estimates their Jaccard.
 """
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
 U64 = np.uint64
@@ -15,15 +13,12 @@ LOW = U64(0xFFFFFFFF)
 
 # Buckets up to this size are compared pair by pair.
 WHOLE = 64
-# In a larger bucket (a template) each member is compared with leaders only: members that come before it (longer ones
-# first) and resemble fewer than KIN leaders. So a bucket costs its size times LEADERS estimates, keeps up to KIN
-# leaders of a kind, and gives a member pairs with the first of its kind and with the NEAREST (more where they tie).
-LEADERS, KIN, NEAREST = 128, 8, 4
-# There the estimate rejects from three standard errors below the threshold on: whoever resembles a template resembles
-# several of its leaders, and in a million copies each needless candidate of a member costs a million verifications.
-STRICT = 3.0
-# A row is compared with leaders in the first so many of its bands that put it into a large bucket.
-TURNS = 4
+# In a larger bucket (a template) members are compared with leaders only: up to LEADERS members, first priority first,
+# that resemble fewer than KIN leaders before them. Whoever resembles the template has several leaders to resemble, so
+# one that is dropped by a rule is not missed, and a bucket costs its size times LEADERS.
+LEADERS, KIN = 128, 8
+# Whom a bucket is led by is seen from its first so many members: a kind that comes later is small, or has leaders.
+SCANNED = 1 << 14
 
 
 @njit(inline="always")
@@ -37,6 +32,102 @@ def equal_bits(one: Any, other: Any) -> Any:
         x = (x + (x >> U64(4))) & U64(0x0F0F0F0F0F0F0F0F)
         total -= np.int64((x * U64(0x0101010101010101)) >> U64(56))
     return total
+
+
+@njit(inline="always")
+def bucket_end(packed: Any, begin: Any) -> Any:
+    """Return where the bucket that begins at `begin` of sorted `key << 32 | row` ends."""
+    end = begin + 1
+    while end < len(packed) and packed[end] >> U64(32) == packed[begin] >> U64(32):
+        end += 1
+    return end
+
+
+@njit(cache=True, nogil=True)
+def compare_buckets(packed: Any, sketches: Any, least: Any) -> Any:
+    """Return the pairs (lower row << 32 | higher) of small buckets of sorted `packed` whose sketches agree in `least`
+    bits, and the entries of large buckets.
+    """  # noqa: D205
+    found, large = np.empty(1024, np.uint64), np.empty(1024, np.uint64)
+    count = entries = 0
+    begin = 0
+    while begin < len(packed):
+        end = bucket_end(packed, begin)
+        if end - begin > WHOLE:
+            if entries + end - begin > len(large):
+                large = np.concatenate((large, np.empty(len(large) + end - begin, np.uint64)))
+            large[entries : entries + end - begin] = packed[begin:end]
+            entries += end - begin
+            begin = end
+            continue
+        if count + WHOLE * WHOLE > len(found):
+            found = np.concatenate((found, np.empty(len(found) + WHOLE * WHOLE, np.uint64)))
+        for i in range(begin + 1, end):
+            one = np.int64(packed[i] & LOW)
+            for k in range(begin, i):
+                other = np.int64(packed[k] & LOW)
+                if equal_bits(sketches[one], sketches[other]) >= least:
+                    found[count] = (U64(other) << U64(32)) | U64(one)
+                    count += 1
+        begin = end
+    return found[:count], large[:entries]
+
+
+@njit(inline="always")
+def lead(members: Any, sketches: Any, chars: Any, least: Any, most_chars: Any, leaders: Any) -> Any:
+    """Write who leads a large bucket to `leaders`, as many as fit, its members given by priority; return how many.
+
+    `least`: equal bits of those that count as kin. `most_chars`: characters of all leaders together.
+    """
+    led, held = 0, np.int64(0)
+    for i in range(min(len(members), SCANNED)):
+        if led == len(leaders):
+            break
+        row = members[i]
+        if held + chars[row] > most_chars:
+            continue
+        kin = 0
+        for k in range(led):
+            kin += equal_bits(sketches[row], sketches[leaders[k]]) >= least
+            if kin == KIN:
+                break
+        if kin < KIN:
+            leaders[led] = row
+            led += 1
+            held += np.int64(chars[row])
+    return led
+
+
+@njit(cache=True, nogil=True)
+def leaders(packed: Any, sketches: Any, chars: Any, hashes: Any, least: Any) -> Any:
+    """Return sorted `packed` with only the leaders of its large buckets, drawn from its longest texts.
+
+    The order depends on texts alone: characters, then the match hash, so it is the same however rows are numbered.
+    """
+    kept = np.empty(len(packed), np.uint64)
+    found = np.empty(LEADERS, np.int64)
+    count = 0
+    begin = 0
+    while begin < len(packed):
+        end = bucket_end(packed, begin)
+        if end - begin <= WHOLE:
+            kept[count : count + end - begin] = packed[begin:end]
+            count += end - begin
+            begin = end
+            continue
+        rows = (packed[begin:end] & LOW).astype(np.int64)
+        order = np.empty(len(rows), np.uint64)
+        for i in range(len(rows)):
+            order[i] = (U64(0xFFFFFFFF - chars[rows[i]]) << U64(32)) | (hashes[rows[i], 0] >> U64(32))
+        sort_by(order, rows)
+        led = lead(rows, sketches, chars, least, np.int64(1) << 62, found)
+        key = packed[begin] >> U64(32) << U64(32)
+        for k in range(led):
+            kept[count] = key | U64(found[k])
+            count += 1
+        sort_by(kept[count - led : count], kept[count - led : count])
+        begin = end
+    return kept[:count]
 
 
 @njit(inline="always")
@@ -57,109 +148,11 @@ def sort_by(keys: Any, values: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def lead(rows: Any, sketches: Any, chars: Any, hashes: Any, least: Any) -> Any:
-    """Return the members of a large bucket in order, longest first, and which of them lead.
-
-    The order depends on texts alone: characters, then the match hash, so it is the same however rows are numbered.
-    """
-    order = np.empty(len(rows), np.uint64)
-    for i in range(len(rows)):
-        order[i] = (U64(0xFFFFFFFF - chars[rows[i]]) << U64(32)) | (hashes[rows[i], 0] >> U64(32))
-    sort_by(order, rows)
-    leads = np.zeros(len(rows), np.bool_)
-    leaders = np.empty(LEADERS, np.int64)
-    led = 0
-    for i in range(len(rows)):
-        kin = 0
-        for k in range(led):
-            kin += equal_bits(sketches[rows[i]], sketches[leaders[k]]) >= least
-        if kin < KIN:
-            leads[i] = True
-            leaders[led] = rows[i]
-            led += 1
-            if led == LEADERS:
-                break
-    return rows, leads
-
-
-@njit(cache=True, nogil=True)
-def compare_buckets(packed: Any, sketches: Any, chars: Any, hashes: Any, compared: Any, least: Any, strict: Any) -> Any:
-    """Return pairs (one << 32 | other) of the buckets of sorted `packed` whose sketches agree in `least` bits, in large
-    buckets in `strict` bits.
-    """  # noqa: D205
-    found = np.empty(1024, np.uint64)
-    count = 0
-    equal, ordered = np.empty(LEADERS, np.int64), np.empty(LEADERS, np.int64)
-    begin = 0
-    while begin < len(packed):
-        end = begin + 1
-        while end < len(packed) and packed[end] >> U64(32) == packed[begin] >> U64(32):
-            end += 1
-        size = end - begin
-        if size == 1:
-            begin = end
-            continue
-        if size <= WHOLE:
-            if count + WHOLE * WHOLE > len(found):
-                found = np.concatenate((found, np.empty(len(found) + WHOLE * WHOLE, np.uint64)))
-            for i in range(begin + 1, end):
-                one = np.int64(packed[i] & LOW)
-                for k in range(begin, i):
-                    other = np.int64(packed[k] & LOW)
-                    if equal_bits(sketches[one], sketches[other]) >= least:
-                        found[count] = (U64(other) << U64(32)) | U64(one)
-                        count += 1
-            begin = end
-            continue
-        rows = (packed[begin:end] & LOW).astype(np.int64)
-        rows, leads = lead(rows, sketches, chars, hashes, strict)
-        leaders = np.empty(LEADERS, np.int64)
-        led = 0
-        for i in range(size):
-            one = rows[i]
-            if not (compared[one] or leads[i]):
-                continue
-            kin = 0
-            if count + led > len(found):
-                found = np.concatenate((found, np.empty(len(found) + led, np.uint64)))
-            for k in range(led):
-                equal[k] = ordered[k] = equal_bits(sketches[one], sketches[leaders[k]])
-                kin += equal[k] >= strict
-            enough = strict
-            if kin > NEAREST:
-                sort_by(ordered[:led], ordered[:led])
-                enough = ordered[led - NEAREST]
-            first = True  # who leads first is the likeliest to survive
-            for k in range(led):
-                if equal[k] >= enough or (first and equal[k] >= strict):
-                    first = False
-                    found[count] = (U64(one) << U64(32)) | U64(leaders[k])
-                    count += 1
-            if leads[i]:
-                leaders[led] = one
-                led += 1
-        begin = end
-    return found[:count]
-
-
-@njit(cache=True, nogil=True)
-def mark_large(packed: Any, found: Any) -> None:
-    """Mark the rows that stand in large buckets of sorted `packed`."""
-    begin = 0
-    while begin < len(packed):
-        end = begin + 1
-        while end < len(packed) and packed[end] >> U64(32) == packed[begin] >> U64(32):
-            end += 1
-        if end - begin > WHOLE:
-            for i in range(begin, end):
-                found[np.int64(packed[i] & LOW)] = True
-        begin = end
-
-
-def turns(large: Iterable[npt.NDArray[np.uint8]], rows: int) -> Iterator[npt.NDArray[np.uint8]]:
-    """Yield, as packed bits, the rows of each band that are in a large bucket for one of the first TURNS times."""
-    seen = np.zeros(rows, np.uint8)
-    for bits in large:
-        here = np.unpackbits(bits, count=rows)
-        yield np.packbits(here & (seen < TURNS))
-        seen += here
+def agreeing(pairs: Any, base: Any, among: Any, sketches: Any, least: Any) -> Any:
+    """Return which pairs are not both `among` the rows from `base` on, or have sketches that agree in `least` bits."""
+    kept = np.ones(len(pairs), np.bool_)
+    for i in range(len(pairs)):
+        one, other = np.int64(pairs[i] >> U64(32)) - base, np.int64(pairs[i] & LOW) - base
+        if one >= 0 and other >= 0 and among[one] and among[other]:
+            kept[i] = equal_bits(sketches[one], sketches[other]) >= least
+    return kept

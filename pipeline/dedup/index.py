@@ -36,7 +36,7 @@ from pipeline.dedup.buckets import (
     runs,
     words_of,
 )
-from pipeline.dedup.candidates import LOW, STRICT, WHOLE, equal_bits, lead, sort_by
+from pipeline.dedup.candidates import LOW, equal_bits, leaders
 from pipeline.dedup.signature import fingerprints, parameters, sign_for
 from pipeline.storage import ASIDE, read_json, replacing, sync_folder, write_json
 from pipeline.text import CodePoints
@@ -50,6 +50,7 @@ KEYS = pa.schema([pa.field("key", pa.uint32(), nullable=False), pa.field("row", 
 TEXTS = pa.schema([pa.field("text", pa.large_string(), nullable=False)])
 REMOVED = pa.schema([pa.field("row", pa.uint32(), nullable=False)])
 LIST = "index.json"
+SEGMENT_REVISION = 2  # raised whenever a segment of the same documents comes out otherwise
 _PARAMETERS = b"yuliao.signatures"
 
 
@@ -277,7 +278,7 @@ def _sorted_keys(rows: pa.Table, keys: npt.NDArray[np.uint32], dedup: Dedup) -> 
     sketches = fixed(column_of(rows, "sketch"), np.uint64)
     chars = column_of(rows, "char_count").to_numpy()
     for band in range(dedup.bands):
-        yield _batch(leaders(pack(keys[band], there), sketches, chars, hashes, least_equal(dedup, STRICT)))
+        yield _batch(leaders(pack(keys[band], there), sketches, chars, hashes, least_equal(dedup, 0.0)))
     yield _batch(pack((hashes[:, 0] >> U64(32)).astype(np.uint32), there))
 
 
@@ -321,32 +322,6 @@ def _open(path: Path) -> Any:
         return pa.ipc.open_file(pa.memory_map(str(path)))
     except (OSError, pa.ArrowException) as error:
         raise StoreError(f"{path}: cannot be read ({error}); remove its folder, it is made again") from error
-
-
-@njit(cache=True, nogil=True)
-def leaders(packed: Any, sketches: Any, chars: Any, hashes: Any, least: Any) -> Any:
-    """Return sorted `packed` with only the leaders of its large buckets."""
-    kept = np.empty(len(packed), np.uint64)
-    count = 0
-    begin = 0
-    while begin < len(packed):
-        end = begin + 1
-        while end < len(packed) and packed[end] >> U64(32) == packed[begin] >> U64(32):
-            end += 1
-        if end - begin <= WHOLE:
-            kept[count : count + end - begin] = packed[begin:end]
-            count += end - begin
-        else:
-            rows, leads = lead((packed[begin:end] & LOW).astype(np.int64), sketches, chars, hashes, least)
-            key = packed[begin] >> U64(32) << U64(32)
-            first = count
-            for k in range(len(rows)):
-                if leads[k]:
-                    kept[count] = key | U64(rows[k])
-                    count += 1
-            sort_by(kept[first:count], kept[first:count])
-        begin = end
-    return kept[:count]
 
 
 @njit(cache=True, nogil=True)

@@ -32,12 +32,14 @@ from pipeline.dedup.buckets import (
     Signed,
     distinct,
     group_rows,
+    least_equal,
     merged,
     pack,
 )
-from pipeline.dedup.candidates import turns
+from pipeline.dedup.candidates import agreeing
 from pipeline.dedup.index import Segment
-from pipeline.dedup.verify import Bins, Fetch, compare, deal, halves, pack_two
+from pipeline.dedup.templates import Priority, Templates
+from pipeline.dedup.verify import Bins, Fetch, bin_file, compare, deal, halves, pack_two
 from pipeline.storage import ASIDE, batches, open_parquet
 from schemas.errors import StoreError
 from schemas.recipe import Dedup
@@ -55,10 +57,13 @@ Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 Progress = Callable[[str, int, int], None]
 # Behaviour of grouping, buckets and verification; raised whenever other pairs may come out for the same texts and
 # parameters: finished pairs are then found again.
-PAIRS_REVISION = 3
+PAIRS_REVISION = 4
 MEMORY = 2 << 30
 MOST_BINS = 400  # each has an open file
 MERGED_ROWS = 1 << 20
+# Two members of templates are compared outside them, too, where a small bucket holds both; there the estimate rejects
+# from so many standard errors below the threshold on: most pairs are as alike as the form makes them, and no more.
+STRICT = 2.5
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,7 @@ def find_pairs(
     dedup: Dedup,
     *,
     against: Sequence[Segment] = (),
+    priority: Priority | None = None,
     scratch: Path,
     memory: int = MEMORY,
     run: Run | None = None,
@@ -105,15 +111,18 @@ def find_pairs(
         fetch: gives texts of a part.
         dedup: threshold, permutations, bands; with `near` off there are no pairs.
         against: segments of documents that stay; pairs among them are left out.
-        scratch: a folder for temporary files: 8 bytes a candidate pair and the texts of what has a candidate.
+        priority: sorts ascending rows by who shall rather survive, for the leaders of large buckets; default: longer
+            texts, then as they come.
+        scratch: a folder for temporary files: 8 bytes a candidate pair and the texts of what is compared.
         memory: ceiling of this process in bytes; it decides how many texts are compared at once.
         run: how tasks are run; default: in as many threads as there are cores (the kernels hold no lock).
         progress: called with a stage's name, tasks done, and tasks in all.
 
     Raises:
-        StoreError: parameters do not match, there are too many rows, or the disk is full.
+        StoreError: parameters do not match, there are too many rows, memory does not suffice, or the disk is full.
     """
     run, progress = run or in_threads, progress or (lambda *_: None)
+    priority = priority or (lambda rows: np.argsort(-signed.chars[rows].astype(np.int64), kind="stable"))
     bases = np.cumsum([0, *(len(segment) for segment in against)])
     if bases[-1] + signed.rows > MOST_ROWS:
         raise StoreError(f"more than {MOST_ROWS:,} documents; compare with fewer versions at once")
@@ -122,16 +131,20 @@ def find_pairs(
     if not dedup.near:
         nothing = np.empty(0, np.uint64)
         return _numbered(nothing, np.empty(0), groups, twins, int(bases[-1]))
-    paths = list(_candidates(signed, groups, against, bases, scratch, run, progress))
+    paths, large = _candidates(signed, groups, against, bases, scratch, run, progress)
     total = int(bases[-1]) + signed.rows
     ranges = max(1, total // MERGED_ROWS)
     candidates = np.concatenate(list(merged(paths, ranges, total)))
-    for path in paths:
-        path.unlink()
+    base = int(bases[-1])
+    templates = Templates.of(large, signed, base, priority, memory, run)
+    least = least_equal(dedup, STRICT)
+    candidates = candidates[agreeing(candidates, base, templates.rows, signed.sketches, least)]
     _check_memory(len(candidates), signed.rows, memory)
-    jaccard = _verify(candidates, signed, starts, fetch, against, bases, scratch, memory, run, progress)
-    good = jaccard >= dedup.threshold
-    return _numbered(candidates[good], jaccard[good], groups, twins, int(bases[-1]))
+    for path in (*paths, *large):
+        path.unlink()
+    texts = _Texts(signed, starts, fetch, against, bases)
+    pairs, jaccard = _verified(candidates, templates, texts, scratch, memory, run, progress)
+    return _numbered(pairs, jaccard, groups, twins, int(bases[-1]))
 
 
 def in_threads(function: Callable[[Any], Any], items: Iterable[Any], *, threads: int | None = None) -> Iterator[Any]:
@@ -216,28 +229,33 @@ def _candidates(
     scratch: Path,
     run: Run,
     progress: Progress,
-) -> Iterator[Path]:
-    """Write the candidate pairs of each band to a file, sorted and distinct; documents that stay are numbered first."""
+) -> tuple[list[Path], list[Path]]:
+    """Write the candidate pairs of each band to a file, sorted and distinct; documents that stay are numbered first.
+
+    Returns these files, and those with the entries of large buckets, which are numbered as signed.
+    """
     first = groups == np.arange(len(groups))
     base = np.uint64(bases[-1])
     shift = (base << np.uint64(32)) | base
-
     bands = range(signed.dedup.bands)
-    turn = list(turns(run(lambda band: signed.in_large(signed.packed(band, first)), bands), signed.rows))
 
-    def task(band: int) -> Path:
+    def task(band: int) -> tuple[Path, Path]:
         packed = signed.packed(band, first)
-        found = [signed.candidates(packed, turn[band]) + shift]
+        pairs, entries = signed.candidates(packed)
+        found = [pairs + shift]
         for segment, start in zip(against, bases[:-1], strict=True):
             other = segment.candidates(band, packed, signed.sketches)
             found.append(other + ((base << np.uint64(32)) | np.uint64(start)))
-        path = scratch / f"pairs-{band:03d}"
-        distinct(np.concatenate(found)).tofile(path)
-        return path
+        paths = scratch / f"pairs-{band:03d}", scratch / f"large-{band:03d}"
+        distinct(np.concatenate(found)).tofile(paths[0])
+        entries.tofile(paths[1])
+        return paths
 
-    for done, path in enumerate(run(task, bands), 1):
+    written = []
+    for done, paths in enumerate(run(task, bands), 1):
+        written.append(paths)
         progress("buckets", done, len(bands))
-        yield path
+    return [paths[0] for paths in written], [paths[1] for paths in written]
 
 
 def _check_memory(pairs: int, rows: int, memory: int) -> None:
@@ -250,41 +268,65 @@ def _check_memory(pairs: int, rows: int, memory: int) -> None:
         )
 
 
-def _verify(
+@dataclass(frozen=True)
+class _Texts:
+    """The texts of all rows, those of segments first. Parts are the segments, then those of the rows signed."""
+
+    signed: Signed
+    starts: Rows
+    fetch: Fetch
+    against: Sequence[Segment]
+    bases: Rows
+
+    @property
+    def ends(self) -> Rows:
+        """The first row of each part, and after them the number of rows."""
+        return np.concatenate([self.bases, self.starts[1:] + self.bases[-1]]).astype(np.int64)
+
+    def of(self, part: int, rows: Rows) -> Iterable[tuple[slice, pa.Array]]:
+        """Give texts of a part."""
+        segments = len(self.against)
+        return self.against[part].texts(rows) if part < segments else self.fetch(part - segments, rows)
+
+    def chars(self, rows: Rows) -> npt.NDArray[Any]:
+        """Return the characters of ascending rows."""
+        cuts = np.searchsorted(rows, self.bases)
+        parts = [rows[cuts[n] : cuts[n + 1]] - self.bases[n] for n in range(len(self.against))]
+        known = [segment.chars(part) for segment, part in zip(self.against, parts, strict=True)]
+        return np.concatenate([*known, self.signed.chars[rows[cuts[-1] :] - self.bases[-1]]])
+
+
+def _verified(
     candidates: Packed,
-    signed: Signed,
-    starts: Rows,
-    fetch: Fetch,
-    against: Sequence[Segment],
-    bases: Rows,
+    templates: Templates,
+    texts: _Texts,
     scratch: Path,
     memory: int,
     run: Run,
     progress: Progress,
-) -> npt.NDArray[np.float64]:
-    """Return the exact Jaccard of candidate pairs. Parts are the segments, then those of the rows that were signed."""
-    base, segments = int(bases[-1]), len(against)
-    ends = np.concatenate([bases, starts[1:] + base]).astype(np.int64)
-
-    def fetch_any(part: int, rows: Rows) -> Iterable[tuple[slice, pa.Array]]:
-        return against[part].texts(rows) if part < segments else fetch(part - segments, rows)
-
-    def chars(rows: Rows) -> npt.NDArray[Any]:
-        cuts = np.searchsorted(rows, bases)
-        known = [segment.chars(rows[cuts[n] : cuts[n + 1]] - bases[n]) for n, segment in enumerate(against)]
-        return np.concatenate([*known, signed.chars[rows[cuts[-1] :] - base]])
-
+) -> tuple[Packed, npt.NDArray[np.float64]]:
+    """Return the pairs that reach the threshold, among candidates and in templates, and their exact Jaccard."""
+    dedup = texts.signed.dedup
     nodes = distinct(np.concatenate(halves(candidates)))
-    whole = 3 * int(chars(nodes).astype(np.int64).sum())
-    bins = Bins(candidates, chars, max(memory // 64, whole // MOST_BINS), signed.dedup.match)
-    for done in deal(bins, ends, fetch_any, scratch, run):
+    whole = 3 * int(texts.chars(nodes).astype(np.int64).sum())
+    bins = Bins(candidates, texts.chars, max(memory // 64, whole // MOST_BINS), dedup.match)
+    dealt = distinct(np.concatenate([bins.dealt, templates.dealt() + np.uint64(bins.count)]))
+    ends = texts.ends
+    for done in deal(dealt, bins.count + templates.groups, ends, texts.of, scratch, run):
         progress("texts", done, len(ends) - 1)
     jaccard = np.zeros(len(candidates))
-    results = run(partial(compare, scratch, bins), range(bins.count))
-    for done, (places, found) in enumerate(results, 1):
-        jaccard[places] = found
+    for done, (places, values) in enumerate(run(partial(compare, scratch, bins), range(bins.count)), 1):
+        jaccard[places] = values
         progress("pairs", done, bins.count)
-    return jaccard
+    good = jaccard >= dedup.threshold
+    found = [(candidates[good], jaccard[good])]
+    count = len(found[0][0])
+    for piece in templates.pairs(lambda n: bin_file(scratch, bins.count + n), dedup.match, dedup.threshold, run):
+        found.append(piece)
+        count += len(piece[0])
+        _check_memory(count, texts.signed.rows, memory)
+        progress("templates", len(found) - 1, 0)
+    return np.concatenate([pairs for pairs, _ in found]), np.concatenate([values for _, values in found])
 
 
 def _numbered(

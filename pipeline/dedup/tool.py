@@ -104,6 +104,7 @@ def dedup_documents(
             corpus.texts,
             dedup,
             against=segments,
+            priority=lambda rows: _priority(corpus, rows, 0),
             scratch=folder,
             memory=memory,
             run=run,

@@ -74,11 +74,16 @@ def pack_two(upper: npt.NDArray[Any], lower: npt.NDArray[Any]) -> Packed:
     return (upper.astype(np.uint64) << U64(32)) | lower.astype(np.uint64)
 
 
-def deal(bins: Bins, starts: Rows, fetch: Fetch, folder: Path, run: Callable[..., Iterable[Any]]) -> Iterator[int]:
-    """Write the texts of each bin to a file of `folder`, reading every part once; yield the parts as they are done."""
-    rows, to = halves(bins.dealt)
+def deal(
+    dealt: Packed, bins: int, starts: Rows, fetch: Fetch, folder: Path, run: Callable[..., Iterable[Any]]
+) -> Iterator[int]:
+    """Write the texts of `dealt` (row << 32 | bin, sorted) to a file a bin in `folder`, rows ascending.
+
+    Every part is read once; yields the parts as they are done.
+    """
+    rows, to = halves(dealt)
     edges = np.searchsorted(rows, starts)
-    writers = {n: pa.ipc.new_stream(str(folder / f"bin-{n}"), DEALT) for n in range(bins.count)}
+    writers = {n: pa.ipc.new_stream(str(bin_file(folder, n)), DEALT) for n in range(bins)}
 
     def read(part: int) -> list[tuple[int, pa.Table]]:
         here = slice(edges[part], edges[part + 1])
@@ -110,9 +115,14 @@ def _dealt(
             yield int(numbers[begin]), table.slice(begin, end - begin)
 
 
+def bin_file(folder: Path, number: int) -> Path:
+    """Where the texts of a bin lie."""
+    return folder / f"bin-{number}"
+
+
 def compare(folder: Path, bins: Bins, number: int) -> tuple[Rows, npt.NDArray[np.float64]]:
     """Return the places of a bin's pairs in all pairs and their exact Jaccard; its file is removed."""
-    path = folder / f"bin-{number}"
+    path = bin_file(folder, number)
     with pa.OSFile(str(path)) as file:
         table = pa.ipc.open_stream(file).read_all()
     path.unlink()
@@ -233,7 +243,7 @@ def _shingle_sets(points: Any, starts: Any, coefficients: Any, sets: Any, counts
                 sets[end] = total
                 end += 1
                 continue
-            slot = _find(slots, bits, total)
+            slot = find_slot(slots, bits, total)
             if slots[slot] == EMPTY:
                 slots[slot] = total
                 sets[end] = total
@@ -268,10 +278,10 @@ def _jaccards(sets: Any, begins: Any, counts: Any, left: Any, right: Any) -> Any
                     table = np.zeros(1 << bits, np.uint64)
                 table[: 1 << bits] = EMPTY
                 for i in range(begins[one], begins[one] + counts[one]):
-                    table[_find(table[: 1 << bits], bits, sets[i])] = sets[i]
+                    table[find_slot(table[: 1 << bits], bits, sets[i])] = sets[i]
             slots = table[: 1 << bits]
             for i in range(begins[other], begins[other] + counts[other]):
-                shared += slots[_find(slots, bits, sets[i])] == sets[i]
+                shared += slots[find_slot(slots, bits, sets[i])] == sets[i]
         union = counts[one] + counts[other] - shared
         result[pair] = shared / union if union else 0.0
     return result
@@ -298,7 +308,7 @@ def _table_bits(count: Any) -> Any:
 
 
 @njit(inline="always")
-def _find(table: Any, bits: Any, value: Any) -> Any:
+def find_slot(table: Any, bits: Any, value: Any) -> Any:
     """Return the slot that holds `value`, or the free one where it belongs (linear probing, at most half full)."""
     slot = np.int64((value * U64(0x9E3779B97F4A7C15)) >> U64(64 - bits))
     while table[slot] != EMPTY and table[slot] != value:

@@ -34,8 +34,8 @@ from pipeline.dedup.buckets import (
     pack,
     rows_of,
 )
-from pipeline.dedup.candidates import LOW, STRICT
-from pipeline.dedup.index import agree, leaders, matches
+from pipeline.dedup.candidates import LOW, leaders
+from pipeline.dedup.index import agree, matches
 from pipeline.dedup.verify import halves
 from pipeline.storage import batches, open_parquet
 from schemas.errors import StoreError
@@ -190,7 +190,7 @@ def _best(a: _Side, b: _Side, dedup: Dedup) -> npt.NDArray[np.int64]:
     hashes = mapped(b.signed.hashes, np.uint64, (b.signed.rows, 2))
     for band in range(dedup.bands):
         mine, theirs = (side.signed.packed(band, ~side.signed.blank) for side in (a, b))
-        theirs = leaders(theirs, b.signed.sketches, b.signed.chars, hashes, least_equal(dedup, STRICT))
+        theirs = leaders(theirs, b.signed.sketches, b.signed.chars, hashes, least_equal(dedup, 0.0))
         pairs = matches(mine, *_split(theirs))
         pairs = np.sort(pairs[agree(pairs, a.signed.sketches, b.signed.sketches, least)])
         for start in range(0, len(pairs), PIECE):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from pipeline.dedup.index import Index, Segment, check_parameters_match, write_segment
+from pipeline.dedup.index import SEGMENT_REVISION, Index, Segment, check_parameters_match, write_segment
 from pipeline.dedup.signature import parameters
 from pipeline.publish.version import Version
 from pipeline.storage import batches, digest
@@ -33,7 +33,7 @@ def index_version(
     """
     check_parameters_match(parameters_in(version), dedup, name)
     folder = version.dataset / INDEX
-    tag = digest("index", parameters(dedup), dedup.threshold)[:8]
+    tag = digest("index", SEGMENT_REVISION, parameters(dedup), dedup.threshold)[:8]
     shards = [(version.dataset / shard.path, folder / f"{Path(shard.path).stem}-{tag}") for shard in version.shards]
 
     def segment(job: tuple[Path, Path]) -> Segment:

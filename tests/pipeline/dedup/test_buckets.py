@@ -2,10 +2,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.dedup import candidates as module
 from pipeline.dedup.buckets import NOTHING, Signed, distinct, group_rows, merged, pack, rows_of
-from pipeline.dedup.candidates import LOW
+from pipeline.dedup.candidates import LOW, WHOLE
 from pipeline.dedup.signature import sign, signatures_schema
+from pipeline.dedup.verify import halves
 from schemas.errors import StoreError
 from schemas.recipe import Dedup
 
@@ -70,27 +70,6 @@ def test_files_of_pairs_are_merged_by_ranges(tmp_path, ranges):
     assert np.concatenate(found).tolist() == sorted(set(np.concatenate(files).tolist()))
 
 
-def signed_rows(tmp_path, minima: np.ndarray, dedup: Dedup) -> Signed:
-    """Signatures made up, of texts that get shorter row by row."""
-    rows = len(minima)
-    hashes = [int(row).to_bytes(16, "little") for row in np.random.default_rng(2).permutation(rows) + 1]
-    columns = [
-        pa.array(hashes, pa.binary(16)),
-        pa.array([row.tobytes() for row in minima], pa.binary(4 * minima.shape[1])),
-        np.arange(rows, 0, -1),
-    ]
-    with Signed(tmp_path / "signed", dedup) as signed:
-        signed.add(pa.RecordBatch.from_arrays(columns, schema=signatures_schema(minima.shape[1])))
-        signed.done()
-    return signed
-
-
-def candidates(signed: Signed, band: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    packed = signed.packed(band, np.ones(signed.rows, bool))
-    found = signed.candidates(packed, signed.in_large(packed))
-    return (found >> np.uint64(32)).astype(int), (found & LOW).astype(int)
-
-
 @pytest.mark.parametrize("permutations", [125, 128, 130])
 def test_candidates_are_the_pairs_that_share_a_band_and_pass_the_estimate(
     tmp_path, planted, brute_jaccards, permutations
@@ -102,7 +81,9 @@ def test_candidates_are_the_pairs_that_share_a_band_and_pass_the_estimate(
         signed.done()
     found = set()
     for band in range(dedup.bands):
-        one, other = candidates(signed, band)
+        pairs, large = signed.candidates(signed.packed(band, np.ones(signed.rows, bool)))
+        assert not len(large)
+        one, other = halves(pairs)
         assert (one < other).all()
         found |= set(zip(one.tolist(), other.tolist(), strict=True))
     jaccards = brute_jaccards(texts)
@@ -111,45 +92,20 @@ def test_candidates_are_the_pairs_that_share_a_band_and_pass_the_estimate(
     assert all(jaccards[pair] > 0.35 for pair in found)
 
 
-def test_a_large_bucket_gives_few_pairs_a_member_and_leaves_no_member_alone(tmp_path):
-    rows = 3000
-    dice = np.random.default_rng(1)
-    # Eleven kinds that share the first band; within a kind nearly all minima are equal.
-    kinds = dice.integers(0, 2**32, (11, 128), np.uint32)
-    kinds[:, :5] = 7
-    kind = dice.integers(0, 11, rows)
-    minima = kinds[kind]
-    noise = dice.random((rows, 128)) < 0.05
-    noise[:, :5] = False
-    minima[noise] = dice.integers(0, 2**32, int(noise.sum()), np.uint32)
-    one, other = candidates(signed_rows(tmp_path, minima, Dedup()))
-    assert rows - 11 <= len(one) <= rows * (module.NEAREST + 2)
-    assert (kind[one] == kind[other]).all()
-    # The first of a kind, which is its longest text, leads it: every other one is compared with it.
-    first = [int(np.flatnonzero(kind == k)[0]) for k in range(11)]
-    assert all(set(one[other == f]) == set(np.flatnonzero(kind == k)[1:]) for k, f in enumerate(first))
-
-
-def test_the_leaders_of_a_large_bucket_do_not_depend_on_the_order_of_rows(tmp_path):
-    dice = np.random.default_rng(3)
-    minima = np.repeat(dice.integers(0, 2**32, (1, 128), np.uint32), 400, axis=0)
-    noise = dice.random(minima.shape) < 0.1
-    noise[:, :5] = False
-    minima[noise] = dice.integers(0, 2**32, int(noise.sum()), np.uint32)
-    hashes = [int(row).to_bytes(8, "little") + row.tobytes() for row in dice.integers(1, 2**62, 400)]
-    chars = dice.integers(100, 103, 400)
-    found = []
-    for turn in range(2):
-        order = np.arange(400) if not turn else dice.permutation(400)
-        columns = [
-            pa.array([hashes[row] for row in order], pa.binary(16)),
-            pa.array([minima[row].tobytes() for row in order], pa.binary(512)),
-            chars[order],
-        ]
-        with Signed(tmp_path / str(turn), Dedup()) as signed:
-            signed.add(pa.RecordBatch.from_arrays(columns, schema=signatures_schema()))
-            signed.done()
-        one, other = candidates(signed)
-        found.append(set(zip(order[one].tolist(), order[other].tolist(), strict=True)))
-    assert len(found[0]) > 400
-    assert found[0] == found[1]
+def test_a_large_bucket_gives_no_pairs_but_its_entries(tmp_path):
+    minima = np.random.default_rng(1).integers(0, 2**32, (WHOLE + 5, 128), np.uint32)
+    minima[:, :5] = 7
+    minima[:2, 5:10] = 9
+    columns = [
+        pa.nulls(len(minima), pa.binary(16)),
+        pa.array([row.tobytes() for row in minima], pa.binary(512)),
+        np.full(len(minima), 100),
+    ]
+    with Signed(tmp_path, Dedup()) as signed:
+        signed.add(pa.RecordBatch.from_arrays(columns, schema=signatures_schema()))
+        signed.done()
+    every = np.ones(len(minima), bool)
+    pairs, large = signed.candidates(signed.packed(0, every))
+    assert not len(pairs)
+    assert large.tolist() == signed.packed(0, every).tolist()
+    assert not len(signed.candidates(signed.packed(1, every))[1])

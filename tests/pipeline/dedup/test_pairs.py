@@ -1,19 +1,14 @@
 import ast
 import errno
 import os
-import random
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
 import pytest
 
 from pipeline.dedup import pairs as module
-from pipeline.dedup.buckets import NOTHING, fixed
+from pipeline.dedup.buckets import NOTHING
 from pipeline.dedup.pairs import PAIRS, in_threads, scratch_folder
-from pipeline.dedup.signature import sign
-from pipeline.dedup.survivors import survivors
 from pipeline.storage import Workspace
 from schemas.errors import StoreError
 from schemas.recipe import Dedup
@@ -109,28 +104,6 @@ def test_progress_is_told_for_every_stage(search, planted):
     assert seen["buckets"] == [(i, 25) for i in range(1, 26)]
     assert seen["texts"] == [(1, 2), (2, 2)]
     assert seen["pairs"] == [(1, 1)]
-
-
-def test_templates_give_pairs_in_proportion_to_documents_and_few_survive(search):
-    dice = random.Random(5)
-    template = [chr(dice.randrange(0x4E00, 0x5400)) for _ in range(200)]
-    counts = []
-    for documents in (1000, 2000):
-        texts = []
-        for number in range(documents):
-            chars = list(template)
-            for _ in range(2):
-                chars[dice.randrange(200)] = chr(0x6000 + number)
-            texts.append("".join(chars))
-        found = search(texts)
-        counts.append(found.pairs.num_rows)
-        # All are equally long, so what leads is drawn by hash; in that order the survivors are drawn, too.
-        hashes = fixed(sign(pa.array(texts)).column("match_hash"), np.uint64)[:, 0]
-        rows = np.arange(documents)
-        survivor, _, _ = survivors(np.argsort(hashes), rows >= 0, rows, found.groups, found.pairs)
-        assert (survivor < 0).sum() <= documents / 200
-    # All pairs would be four times as many.
-    assert counts[1] < 2.6 * counts[0] < 0.4 * 1000 * 999 / 2
 
 
 def test_threads_keep_the_order_and_take_few_items_ahead():

@@ -11,7 +11,7 @@ from schemas.errors import StoreError
 def jaccards(tmp_path, parts, pairs, lengths, bin_bytes):
     """The Jaccard of pairs by way of bins, and how many bins there were."""
     bins = Bins(pairs, lambda rows: lengths[rows], bin_bytes)
-    parts_dealt = list(deal(bins, count_rows(parts), fetch_parquet(parts), tmp_path, map))
+    parts_dealt = list(deal(bins.dealt, bins.count, count_rows(parts), fetch_parquet(parts), tmp_path, map))
     assert parts_dealt == list(range(1, len(parts) + 1))
     found = np.full(len(pairs), -1.0)
     for number in range(bins.count):
