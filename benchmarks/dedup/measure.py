@@ -1,9 +1,9 @@
 """Runs a program and measures all of its processes, also those that outlive their parents.
 
 The measuring process adopts orphans (Linux: `PR_SET_CHILD_SUBREAPER`), so that their CPU seconds count and none is left
-behind: what still runs ten seconds after the program has ended, or when its time is over, is killed. Memory is read
-from /proc fifty times a second at first, then less often, at the cost of a hundredth of a core; a process that lives
-shorter than that is missed.
+behind: what still runs ten seconds after the program has ended, or when its time is over, is killed. That is everything
+below the measuring process, which therefore must start nothing else meanwhile. Memory is read from /proc, fifty times a
+second at first and five times later, so that it costs little; a process that lives shorter than that is missed.
 """
 
 import ctypes
@@ -48,13 +48,14 @@ def measured(
         process = subprocess.Popen(list(map(str, command)), cwd=cwd, env=variables, stdout=printed, stderr=printed)
         peaks: dict[int, int] = {}
         peak, pause = 0, 0.02
-        while process.poll() is None and time.perf_counter() - started < limit:
-            peak = max(peak, _sampled(peaks))
-            time.sleep(pause)
-            pause = min(pause * 1.002, 0.2)
-        wall = time.perf_counter() - started
-        over = process.returncode is None
-        _end(process, 0.0 if over else GRACE)
+        try:
+            while process.poll() is None and time.perf_counter() - started < limit:
+                peak = max(peak, _sampled(peaks))
+                time.sleep(pause)
+                pause = min(pause * 1.002, 0.2)
+        finally:
+            wall, over = time.perf_counter() - started, process.returncode is None
+            _end(process, 0.0 if over else GRACE)
     after = os.times()
     found = {
         "seconds": round(wall, 2),

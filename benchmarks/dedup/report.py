@@ -20,14 +20,19 @@ of every process of a run, however short it lived; "at once" is the highest sum 
 share count for each). Texts are given in the form that the truth counts (NFKC, no white space). yuliao folds more than
 that, on its own time.
 
-Peers that check candidates were given the bands nearest to those of yuliao; those that take every candidate for a
-duplicate keep their own, as looser ones would cost them precision. rensa's rho pipeline marks all members of a group
-and keeps none, so its precision asks for any other document, not for one that stays. datatrove was spared its last
-stage, which writes what stays; text-dedup and data-juicer cannot be, and write it."""
+Peers that check candidates were given the bands nearest to those of yuliao. Those that take every candidate for a
+duplicate have the bands that text-dedup and data-juicer compute for a threshold of 0.8, as looser ones would cost them
+precision (datatrove's default of 14 × 8 would mean 0.72). rensa's rho pipeline marks all members of a group and keeps
+none, so its precision asks for any other document, not for one that stays. datatrove was spared its last stage, which
+writes what stays; text-dedup and data-juicer cannot be, and write it."""
+LARGE = """{near_copies:,} of them are planted near copies, the others are shuffled and
+changed so that they look alike and are not near-duplicates; how they are made says `corpus.py`. Precision is that of
+2,000 removed documents, by the best of all documents that stay; near copies found are those of 2,000 with a Jaccard of
+at least 0.8 in both forms of which one side was removed."""
 JUDGED = """Precision: removed documents that resemble one that stays, by the better Jaccard of two forms (plain, and
-folded as yuliao does), at least 0.8, over all pairs of documents by an exact search. Pairs found: of those with plain
-Jaccard ≥ 0.8, how many lost one side; beside it those that reach 0.8 in both forms, as a tool that compares folded
-texts may rightly keep both sides of the others."""
+folded as yuliao does), at least 0.8, over all pairs of documents by an exact search. Pairs found: of those that reach
+0.8 in both forms, and of those that do in the plain one, how many lost a side; a tool that compares folded texts may
+rightly keep both sides of the latter."""
 
 
 def write_report(rows: Sequence[Row], peers: Sequence[Row], folder: Path, cores: int) -> None:
@@ -42,7 +47,8 @@ def write_report(rows: Sequence[Row], peers: Sequence[Row], folder: Path, cores:
         if not size or len(lines) < 2:
             continue
         parts += [f"## {title}", _about(corpus, size, by_name)]
-        parts += [table(SPEED, [line["speed"] for line in lines]), table(RIGHT, [line["right"] for line in lines])]
+        right = [line["right"][: len(RIGHT[corpus])] for line in lines]
+        parts += [table(SPEED, [line["speed"] for line in lines]), table(RIGHT[corpus], right)]
         panels.append((f"{title}: {size['documents']:,} documents, {size['mb']:g} MB", [line["bar"] for line in lines]))
     parts.insert(2, "![MB/s of each tool](speed.svg)")
     parts += [
@@ -54,21 +60,14 @@ def write_report(rows: Sequence[Row], peers: Sequence[Row], folder: Path, cores:
 
 
 SPEED = ["tool", "MB/s", "seconds", "× yuliao", "CPU s", "× yuliao", "sum of peaks, MiB", "at once, MiB", "rounds"]
-RIGHT = [
-    "tool",
-    "bands × rows",
-    "candidates checked by",
-    "removed",
-    "precision",
-    "pairs found",
-    "pairs found, both forms",
-]
+TOOL = ["tool", "bands × rows", "candidates checked by", "removed", "precision"]
+RIGHT = {"small": [*TOOL, "pairs found, both forms", "pairs found, plain"], "large": [*TOOL, "near copies found"]}
 
 
 def _about(corpus: str, size: Row, rows: dict[str, Row]) -> str:
     words = f"{size['documents']:,} documents, {size['mb']:g} MB of text."
     if corpus == "large":
-        return f"{words} {size['near_copies']:,} of them are planted near copies; how they are made says `corpus.py`."
+        return f"{words} {LARGE.format(near_copies=size['near_copies'])}"
     truth = rows.get("truth")
     if truth is None:
         return words
@@ -97,7 +96,7 @@ def _line(rows: dict[str, Row], corpus: str, tool: Row, size: Row | None) -> Row
     middle = {key: median(row[key] for row in ended) for key in ("seconds", "cpu", "peaks_mib", "peak_mib")}
     speed = size["mb"] / middle["seconds"]
     judged = rows.get(f"{corpus} {name}, judged", {})
-    shares = [_cut(judged.get(key)) for key in ("precision", "recall", "recall_both_forms")]
+    shares = [_cut(judged.get(key)) for key in ("precision", "recall_both_forms", "recall")]
     memory = [f"{middle[key]:,.0f}" for key in ("peaks_mib", "peak_mib")]
     times = [f"{speed:.1f}", f"{middle['seconds']:.1f}", _ratio(rows, ended, "seconds")]
     times += [f"{middle['cpu']:.1f}", _ratio(rows, ended, "cpu")]

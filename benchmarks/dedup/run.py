@@ -1,12 +1,13 @@
 """Near-duplicate removal by yuliao and its peers: the same documents, the same machine, the same run.
 
-    python -m benchmarks.dedup.run SHARED WORK [--documents N] [--limit 1500] [STEP ...]
+    python -m benchmarks.dedup.run SHARED WORK [STEP ...] [--peers A,B] [--documents N] [--limit 1500]
     python -m benchmarks.dedup.run SHARED WORK report
 
 Run in the folder of the project, on Linux. Steps: install, corpus, truth, small, large, report. SHARED is the folder of
-the evaluation sets. WORK (6 GB of environments, 2 GB else) holds an environment a peer, the corpora, the outputs, and
+the evaluation sets. WORK (10 GB of environments, 2 GB else) holds an environment a peer, the corpora, the outputs, and
 `results.jsonl`, where each finished measurement is noted at once, so that what was stopped goes on; delete a line to
-measure again. `--documents`: a part of the set, for trying. `report` writes `results.md` and `speed.svg` here.
+measure again. `--peers` and `--documents`: some of the peers, a part of the set, for trying. `report` writes
+`results.md` and `speed.svg` here.
 
 Every measurement is a whole cold process that reads Parquet and writes which documents go, all of its processes
 counted; the kernels of yuliao are compiled before. Each is preceded by one of yuliao, and ratios are between
@@ -24,6 +25,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -60,12 +62,13 @@ Peer = dict[str, Any]
 class Bench:
     """One folder of work."""
 
-    def __init__(self, shared: Path, work: Path, documents: int | None, limit: float) -> None:
+    def __init__(self, shared: Path, work: Path, documents: int | None, limit: float, peers: Sequence[str]) -> None:
         work.mkdir(parents=True, exist_ok=True)
         self.shared, self.work = shared.resolve(), work.resolve()
         self.documents, self.limit = documents, limit
         self.results = Results(work / "results.jsonl")
-        self.peers: list[Peer] = yaml.safe_load((HERE / "peers.yaml").read_text("utf-8"))
+        every: list[Peer] = yaml.safe_load((HERE / "peers.yaml").read_text("utf-8"))
+        self.peers = [peer for peer in every if not peers or peer["name"] in peers]
 
     def install(self) -> None:
         """Make an environment a peer."""
@@ -265,14 +268,17 @@ def _installed(folder: Path, peer: Peer) -> dict[str, Any]:
 
 def main() -> None:
     """Run steps."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that what is being measured is ended, too
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shared", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("steps", nargs="*", help=", ".join(STEPS))
-    parser.add_argument("--documents", type=int)
+    parser.add_argument("--peers", default="", help="some of peers.yaml, separated by commas")
+    parser.add_argument("--documents", type=int, help="a part of the set, for trying")
     parser.add_argument("--limit", type=float, default=1500, help="seconds a measurement may take")
     args = parser.parse_intermixed_args()
-    bench = Bench(args.shared, args.work, args.documents, args.limit)
+    peers = [name.strip() for name in args.peers.split(",") if name.strip()]
+    bench = Bench(args.shared, args.work, args.documents, args.limit, peers)
     for step in args.steps or STEPS:
         if step not in STEPS:
             parser.error(f"no step {step}; there are {', '.join(STEPS)}")

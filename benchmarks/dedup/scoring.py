@@ -50,8 +50,9 @@ def given(text: str) -> str:
 
 
 def shingles(texts: Sequence[str]) -> list[Hashes]:
-    """Return the ascending hashes of the 5-grams of each text; a shorter text is one 5-gram."""
-    points = np.frombuffer("".join(text + "\0\0\0\0" for text in texts).encode("utf-32-le"), np.uint32)
+    """Return the ascending hashes of the 5-grams of each text; a shorter text, or an empty one, is one 5-gram."""
+    padding = 5 * "\0"
+    points = np.frombuffer("".join(text + padding for text in texts).encode("utf-32-le"), np.uint32)
     points = np.concatenate([points, np.zeros(4, np.uint32)]).astype(np.uint64)
     total = np.zeros(len(points) - 4, np.uint64)
     for shift, factor in enumerate(FACTORS):
@@ -61,7 +62,7 @@ def shingles(texts: Sequence[str]) -> list[Hashes]:
     found, start = [], 0
     for text in texts:
         found.append(np.unique(total[start : start + max(len(text) - 4, 1)]))
-        start += len(text) + 4
+        start += len(text) + len(padding)
     return found
 
 
