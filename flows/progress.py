@@ -14,9 +14,11 @@ class Bar:
 
     def __init__(self, rich_progress: Any, task: Any) -> None:
         self._progress, self._task = rich_progress, task
+        self.steps = 0
 
     def advance(self, steps: int = 1) -> None:
         """Note that so many steps are done."""
+        self.steps += steps
         if self._progress is not None:
             self._progress.advance(self._task, steps)
 
@@ -60,12 +62,13 @@ class Progress:
         started = time.perf_counter()
         name = words.stage(name, self.lang) if self.shown else name
         task = self._rich.add_task(name, total=max(total, 1)) if self._rich is not None else None
-        yield Bar(self._rich, task)
+        bar = Bar(self._rich, task)
+        yield bar
         if self._rich is not None:
             self._rich.update(task, completed=max(total, 1))
         elif self.shown:
             seconds = f"{time.perf_counter() - started:.1f}"
-            line = words.say("stage.done", self.lang, name=name, total=total, seconds=seconds)
+            line = words.say("stage.done", self.lang, name=name, total=bar.steps or total, seconds=seconds)
             print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 

@@ -4,6 +4,7 @@ A Numba kernel over the UTF-8 buffer decodes 1.3 GB/s a core, so a signal asks f
 loops over a Python string.
 """
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,20 +29,20 @@ class CodePoints:
 
     @classmethod
     def of(cls, column: pa.Array) -> "CodePoints":
-        """Decode a string column without nulls; the last column decoded is remembered, so signals share the work."""
-        global _last
+        """Decode a string column without nulls; each thread remembers its last column, so signals share the work."""
         if isinstance(column, pa.ChunkedArray):
             column = column.combine_chunks()
         data, offsets = utf8_buffers(column)
         key = (data.ctypes.data, offsets.ctypes.data, len(offsets), int(offsets[0]), int(offsets[-1]))
-        last = _last  # read once: another thread may decode another column meanwhile
+        last = getattr(_decoded, "last", None)
         if last is None or last[0] != key:
             points = np.empty(int(offsets[-1] - offsets[0]), np.uint32)
             starts = np.empty(len(offsets), np.int64)
             count = decode_utf8(data, offsets, points, starts)
             # The column is kept, so that its buffers cannot be freed and their addresses used again.
-            _last = last = (key, column, cls(points[:count], starts))
-        return last[2]
+            last = _decoded.last = (key, column, cls(points[:count], starts))
+        found: CodePoints = last[2]
+        return found
 
     @property
     def counts(self) -> Offsets:
@@ -52,7 +53,7 @@ class CodePoints:
         return len(self.starts) - 1
 
 
-_last: tuple[tuple[int, ...], pa.Array, CodePoints] | None = None
+_decoded = threading.local()
 
 
 def utf8_buffers(column: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
@@ -71,39 +72,51 @@ def utf8_buffers(column: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[A
 
 @njit(cache=True, nogil=True)
 def decode_utf8(data: Any, offsets: Any, points: Any, starts: Any) -> int:
-    """Decode rows of valid UTF-8 into `points`, write where each begins to `starts`, and return how many points."""
-    count = 0
+    """Decode rows of valid UTF-8 into `points`, write where each begins to `starts`, and return how many points.
+
+    Runs of three-byte characters have a loop of their own, and places are unsigned, so that Numba does not look for
+    negative ones: together a third faster on Chinese.
+    """
+    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    low, six = np.uint32(0x3F), np.uint32(6)
+    count = np.uint64(0)
     rows = len(offsets) - 1
     for row in range(rows):
         starts[row] = count
-        i = np.int64(offsets[row])
-        end = np.int64(offsets[row + 1])
+        i = np.uint64(offsets[row])
+        end = np.uint64(offsets[row + 1])
         while i < end:
             byte = np.uint32(data[i])
-            if byte < 0x80:
-                points[count] = byte
-                i += 1
-            elif byte < 0xE0:
-                points[count] = ((byte & np.uint32(0x1F)) << np.uint32(6)) | (np.uint32(data[i + 1]) & np.uint32(0x3F))
-                i += 2
-            elif byte < 0xF0:
+            while 0xE0 <= byte < 0xF0:
                 points[count] = (
                     ((byte & np.uint32(0x0F)) << np.uint32(12))
-                    | ((np.uint32(data[i + 1]) & np.uint32(0x3F)) << np.uint32(6))
-                    | (np.uint32(data[i + 2]) & np.uint32(0x3F))
+                    | ((np.uint32(data[i + one]) & low) << six)
+                    | (np.uint32(data[i + two]) & low)
                 )
-                i += 3
+                count += one
+                i += three
+                if i >= end:
+                    break
+                byte = np.uint32(data[i])
+            if i >= end:
+                break
+            if byte < 0x80:
+                points[count] = byte
+                i += one
+            elif byte < 0xE0:
+                points[count] = ((byte & np.uint32(0x1F)) << six) | (np.uint32(data[i + one]) & low)
+                i += two
             else:
                 points[count] = (
                     ((byte & np.uint32(0x07)) << np.uint32(18))
-                    | ((np.uint32(data[i + 1]) & np.uint32(0x3F)) << np.uint32(12))
-                    | ((np.uint32(data[i + 2]) & np.uint32(0x3F)) << np.uint32(6))
-                    | (np.uint32(data[i + 3]) & np.uint32(0x3F))
+                    | ((np.uint32(data[i + one]) & low) << np.uint32(12))
+                    | ((np.uint32(data[i + two]) & low) << six)
+                    | (np.uint32(data[i + three]) & low)
                 )
-                i += 4
-            count += 1
+                i += four
+            count += one
     starts[rows] = count
-    return count
+    return int(count)
 
 
 def encode(text: CodePoints) -> pa.Array:

@@ -240,7 +240,7 @@ def _candidates(
     bands = range(signed.dedup.bands)
 
     def task(band: int) -> tuple[Path, Path]:
-        packed = signed.packed(band, first)
+        packed = signed.packed(band, first, alone=bool(against))
         pairs, entries = signed.candidates(packed)
         found = [pairs + shift]
         for segment, start in zip(against, bases[:-1], strict=True):

@@ -62,6 +62,7 @@ def parameters(dedup: Dedup) -> dict[str, Any]:
 
 def sign(column: pa.Array, *, permutations: int = 128, seed: int = 1, form: MatchForm = DEFAULT_FORM) -> pa.RecordBatch:
     """Return match hash and signature of every row of a string column without nulls, as `signatures_schema` says."""
+    counts = CodePoints.of(column).counts  # first: what is decoded here is used again below
     forms = compared_forms(column, form)
     minima = np.empty((len(forms), permutations), U32)
     _minhash(forms.points, forms.starts, shingle_coefficients(), *affine32(permutations, seed), CAP, minima)
@@ -72,7 +73,7 @@ def sign(column: pa.Array, *, permutations: int = 128, seed: int = 1, form: Matc
         [
             pa.Array.from_buffers(pa.binary(16), rows, [empty, pa.py_buffer(hashes)]),
             pa.Array.from_buffers(pa.binary(4 * permutations), rows, [None, pa.py_buffer(minima)]),
-            CodePoints.of(column).counts,
+            counts,
         ],
         schema=signatures_schema(permutations),
     )

@@ -1,8 +1,8 @@
 """The standalone tool: documents in, `duplicates.parquet` out, with no recipe, run or store.
 
-What is needed again goes to a temporary folder: ids and texts (compressed), and 4 bytes a band and 32 bytes of hashes
-for each document. Held in memory: 20 bytes a document while pairs are found, then about 100 bytes for each document
-that has a candidate or an equal, and texts only a few parts of 8 MB at a time.
+What is needed again goes to a temporary folder: ids and texts (as they are, as packing them took as long as signing),
+and 4 bytes a band and 32 bytes of hashes for each document. Held in memory: 20 bytes a document while pairs are found,
+then about 100 bytes for each document that has a candidate or an equal, and texts only a few parts of 8 MB at a time.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -164,8 +164,8 @@ class Corpus:
         with _writer(self._folder / f"texts-{number}", _TEXTS) as texts:
             for batch in table.to_batches():
                 text = batch.column("text")
+                content.append(fingerprints(CodePoints.of(text))[:, 0])  # decoded once for both
                 signed.append(sign_for(self._dedup, text))
-                content.append(fingerprints(CodePoints.of(text))[:, 0])
                 ids.append(fingerprints(CodePoints.of(batch.column("id"))))
                 texts.write_batch(batch.select(["text"]))
         with _writer(self._folder / f"places-{number}", _PLACES) as places:
@@ -243,7 +243,7 @@ def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 def _writer(path: Path, schema: pa.Schema) -> Any:
-    return pa.ipc.new_stream(str(path), schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
+    return pa.ipc.new_stream(str(path), schema)
 
 
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:

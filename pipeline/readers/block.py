@@ -1,7 +1,7 @@
 """Records of a table in bulk: Arrow columns that become documents without a Python object for each text.
 
-A block is only good as a whole: where anything about it is not plain (a null, a blank text, a byte order mark, a text
-over the limit, a repeated id), it goes record by record the way everything else does, so the result is the same.
+A block is only good as a whole: where anything about it is not plain (a null, a blank text, a text over the limit, a
+repeated id), it goes record by record the way everything else does, so the result is the same.
 """
 
 from collections.abc import Callable, Iterator
@@ -55,14 +55,15 @@ class Block(NamedTuple):
             text = pc.replace_substring(pc.replace_substring(text, "\r\n", "\n"), "\r", "\n")
         if (data == 0).any():
             text = pc.replace_substring(text, "\0", "")
-        return text if _all_plain(text) else None
+        return _without_marks(text)
 
     def keys(self) -> list[str] | None:
         """Return the keys as strings; None where there are none, one is missing or of another type."""
         key = self.key
         if key is None or key.null_count or not (pa.types.is_string(key.type) or pa.types.is_integer(key.type)):
             return None
-        return [str(value) for value in key.to_pylist()]
+        values: list[str] = key.to_pylist()
+        return values if pa.types.is_string(key.type) else list(map(str, values))
 
     def strings(self, name: str) -> list[str | None]:
         """Return the values of `title` or `url`, without white space around them, None for empty ones."""
@@ -77,12 +78,20 @@ class Block(NamedTuple):
         return [None] * len(self.text) if column is None else [parse_time(value) for value in column.to_pylist()]
 
 
-def _all_plain(text: pa.Array) -> bool:
-    """Say whether no text is blank or begins with a byte order mark; those with an unusual beginning are looked at."""
+def _without_marks(text: pa.Array) -> pa.Array | None:
+    """Return the texts without leading byte order marks, None where one is blank; only unusual beginnings are seen."""
     data, offsets = utf8_buffers(text)
     if (offsets[1:] == offsets[:-1]).any():
-        return False
+        return None
     unusual = np.flatnonzero(~PLAIN[data[offsets[:-1]]])
     if not len(unusual):
-        return True
-    return all(value.strip() and value[0] != "\ufeff" for value in text.take(pa.array(unusual)).to_pylist())
+        return text
+    values = text.take(pa.array(unusual)).to_pylist()
+    bare = [value.removeprefix("\ufeff") for value in values]
+    if not all(map(str.strip, bare)):
+        return None
+    if bare == values:
+        return text
+    mask = np.zeros(len(text), bool)
+    mask[unusual] = True
+    return pc.replace_with_mask(text, pa.array(mask), pa.array(bare, text.type))

@@ -14,10 +14,10 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
 from functools import cache
-from hashlib import blake2b
 from typing import Any
 
 import pyarrow as pa
+from xxhash import xxh3_128_digest
 
 import pipeline.readers
 from pipeline.readers.block import Block
@@ -247,7 +247,7 @@ def _not_opened(error: OSError, file: InputFile) -> str:
 
 
 def _key_digest(key: str) -> bytes:
-    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return xxh3_128_digest(key.encode("utf-8", "surrogatepass"))
 
 
 def _utf8_size(text: str) -> int:
