@@ -123,7 +123,9 @@ def run_command(args: Any) -> int:
 
     started = time.perf_counter()
     root = Path(args.workspace) if args.workspace else None
-    curation = Curation.open(Path(args.recipe), root, sample=args.sample, limit=args.limit)
+    curation = Curation.open(
+        Path(args.recipe), root, sample=args.sample, limit=args.limit, refresh_passages=args.refresh_passages
+    )
     if curation.finished:
         version = curation.previous.manifest.version if curation.previous else None
         summary: dict[str, Any] = {"dataset": curation.plan.recipe.dataset, "version": version, "nothing_to_do": True}
@@ -152,6 +154,7 @@ def _run(args: Any, root: Path | None) -> dict[str, Any]:
             memory=args.memory,
             sample=args.sample,
             limit=args.limit,
+            refresh_passages=args.refresh_passages,
         )
     return dict(summary)
 
