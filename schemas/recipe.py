@@ -111,7 +111,7 @@ class Passages(Frozen):
     inner_share: Share = Field(0.05, description="the same for a line that goes wherever it stands")
     min_chars: int = Field(8, ge=1, description="letters and digits of a line that goes by itself")
     inner_chars: int = Field(30, ge=1, description="letters and digits of a line that goes wherever it stands")
-    sources: list[str] | None = Field(None, description="ids of the sources to look at; all where none are named")
+    sources: list[str] | None = Field(None, min_length=1, description="ids of the sources to look at; by default all")
 
 
 class Publish(Frozen):

@@ -1,7 +1,8 @@
 """The first half of the count: the lines of one shard, once, in a folder of their own that later runs find.
 
 `lines.parquet` holds every line with letters in the order of the documents, `counts.parquet` each different line with
-the documents of the shard that hold it, sorted; 20 and 12 bytes a line, so that what follows reads no text.
+the documents of the shard that hold it, sorted; 17 and 12 bytes a line, so that what follows reads no text. Measured on
+real text: 100 MB of it a second and core, and 0.21 bytes on disk for each byte of text.
 """
 
 from dataclasses import dataclass
