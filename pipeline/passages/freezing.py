@@ -7,8 +7,9 @@
 3. Of a candidate are counted: witnesses, and those in which it stands in the run of candidates at an edge.
 4. Lines that the pattern of a protected line matches stay.
 
-Order of shards, their borders and their number have no effect. Held: candidates (16 bytes each) and one range of
-(line, witness) pairs; the pairs lie on disk meanwhile.
+Where shards begin and end has no effect; their order only says which example of a line the patterns are tried on.
+Held: candidates (56 bytes each), one shard's lines, and one range of counts or of pairs (line, witness); the other
+ranges lie on disk meanwhile.
 """
 
 import re
