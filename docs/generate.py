@@ -22,11 +22,13 @@ from flows.verbs import build_parser
 from pipeline.plan import preset
 from pipeline.readers.reader import Reader
 from pipeline.step import Cleaner, Signal, Step, of_role
-from schemas.recipe import Dedup, MatchForm, Overlap, Publish, Recipe, Rule
+from schemas.recipe import Dedup, MatchForm, Overlap, Passages, Publish, Recipe, Rule
 from schemas.source import LICENSE_TERMS, Fields, Hub, Limits, Source
 
 HERE = Path(__file__).parent
-MODELS: tuple[type[BaseModel], ...] = (Recipe, Source, Fields, Hub, Limits, Rule, Dedup, MatchForm, Overlap, Publish)
+MODELS: tuple[type[BaseModel], ...] = (
+    *(Recipe, Source, Fields, Hub, Limits, Rule, Dedup, MatchForm, Overlap, Passages, Publish),
+)
 # Annotations that read better by name than by their parts.
 NAMED = {"parse_size": "size", "_share": "share", "_license": "licence"}
 COMPARISONS = {Ge: ("≥", "ge"), Gt: (">", "gt"), Le: ("≤", "le"), Lt: ("<", "lt")}

@@ -95,7 +95,8 @@ def plan_command(args: Any) -> int:
     workspace.root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(workspace.root).free
     # Read and measured text, signals, signatures and the published copy, each zstd: 1.5 times the input was seen.
-    needed = int(size * 1.5)
+    # The lines that passages count were 0.2 times the input, and as much once more while they are frozen.
+    needed = int(size * (1.9 if plan.recipe.passages else 1.5))
     value = {
         "dataset": plan.recipe.dataset,
         "fingerprint": plan.fingerprint,
@@ -123,7 +124,9 @@ def run_command(args: Any) -> int:
 
     started = time.perf_counter()
     root = Path(args.workspace) if args.workspace else None
-    curation = Curation.open(Path(args.recipe), root, sample=args.sample, limit=args.limit)
+    curation = Curation.open(
+        Path(args.recipe), root, sample=args.sample, limit=args.limit, refresh_passages=args.refresh_passages
+    )
     if curation.finished:
         version = curation.previous.manifest.version if curation.previous else None
         summary: dict[str, Any] = {"dataset": curation.plan.recipe.dataset, "version": version, "nothing_to_do": True}
@@ -152,6 +155,7 @@ def _run(args: Any, root: Path | None) -> dict[str, Any]:
             memory=args.memory,
             sample=args.sample,
             limit=args.limit,
+            refresh_passages=args.refresh_passages,
         )
     return dict(summary)
 

@@ -104,6 +104,9 @@ def curate(
         float | None, Field(gt=0, lt=1, title="Sample / 抽样", description="share; not published")
     ] = None,
     limit: Annotated[int | None, Field(ge=1, title="Limit / 上限", description="documents; not published")] = None,
+    refresh_passages: Annotated[
+        bool, Field(title="Refresh passages / 重新统计重复行", description="count recurring lines anew")
+    ] = False,
 ) -> dict[str, Any]:
     """Run a recipe and publish a version; finished work is kept, and a finished recipe does nothing.
 
@@ -119,7 +122,13 @@ def curate(
         complete(place.store(dataset))
         with progress().stage("hash inputs"):
             curation = Curation.open(
-                path, root, sample=sample, limit=limit, memory=int(parse_size(memory)), threads=workers
+                path,
+                root,
+                sample=sample,
+                limit=limit,
+                memory=int(parse_size(memory)),
+                threads=workers,
+                refresh_passages=refresh_passages,
             )
         if curation.finished:
             get_run_logger().info("nothing to do: %s is up to date", dataset)

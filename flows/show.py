@@ -96,6 +96,8 @@ def run_lines(summary: dict[str, Any], lang: str) -> Iterator[str]:
     for key in ("folder", "report", "ledger"):
         if summary.get(key):
             yield f"{label(key, lang)}: {summary[key]}"
+    for source, path in summary.get("passages", {}).items():
+        yield f"{label('passages', lang)} ({source}): {path}"
 
 
 def _row(source: str, what: str, documents: int) -> str:

@@ -157,7 +157,7 @@ def ingest_command(args: Any) -> int:
 
 
 def measure_command(args: Any) -> int:
-    """Measure everything and decide on each document, into OUT/signals."""
+    """Measure everything and decide on each document, into OUT/signals; recurring lines, if asked for, are listed."""
     from pipeline.engine import MeasureJob, measure_shard
     from pipeline.explain import default_plan
     from pipeline.plan import Plan
@@ -169,6 +169,7 @@ def measure_command(args: Any) -> int:
     with showing(True, args.lang), filling(out, ("signals",)) as aside, WorkerPool(args.workers) as pool:
         folders = _read(task, pool, aside / "scratch")
         _gather(task, folders, aside)
+        plan = _counted(plan, folders, aside, memory, InWorkers(pool))
         jobs = [
             MeasureJob(
                 aside / "scratch" / f"measured-{n:05d}",
@@ -189,6 +190,22 @@ def measure_command(args: Any) -> int:
         shutil.rmtree(aside / "scratch")
     print_result({"documents": decisions.total(), **dict(sorted(decisions.items())), "out": str(out)})
     return 0
+
+
+def _counted(plan: Any, folders: list[Path], aside: Path, memory: int, workers: InWorkers) -> Any:
+    """The plan with the passages of the inputs, which are one source here; OUT/passages.tsv lists them for people."""
+    from pipeline.passages.counting import CountJob, count_lines
+    from pipeline.passages.freezing import FreezeJob, freeze
+
+    if plan.recipe.passages is None:
+        return plan
+    lines = tuple(aside / "scratch" / f"lines-{n:05d}" for n in range(len(folders)))
+    jobs = [CountJob(*places, memory) for places in zip(lines, folders, strict=True)]
+    workers.each("count passages", count_lines, jobs, str)
+    job = FreezeJob(aside / "scratch" / "passages", INPUT, lines, tuple(folders), plan.recipe.passages, memory)
+    workers.each("freeze passages", freeze, [job], str)
+    shutil.copy(job.folder / "lines.tsv", aside / "passages.tsv")
+    return plan.frozen([job.table("internal")])
 
 
 def _decided(plan: Any, folder: Path) -> pa.Table:

@@ -164,6 +164,14 @@ def _recipe_verbs(make: _Verbs) -> None:
         metavar="N",
         help=say("N documents by id hash; not published", "按编号散列取 N 篇；不发布"),
     )
+    run.add_argument(
+        "--refresh-passages",
+        action="store_true",
+        help=say(
+            "count recurring lines anew, instead of by the table of the last version (recipe field `passages`)",
+            "重新统计重复行，不沿用上一版本的表（配方字段 `passages`）",
+        ),
+    )
     make.json(run)
 
     deploy = make.verb(

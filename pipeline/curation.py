@@ -26,6 +26,9 @@ from pipeline.engine import (
     report_of,
     smallest_ids,
 )
+from pipeline.passages.counting import LINES_REVISION, CountJob
+from pipeline.passages.freezing import FREEZE_REVISION, FreezeJob, protected
+from pipeline.passages.table import counting, tables_of
 from pipeline.plan import Plan
 from pipeline.publish.shards import ShardJob, published_schema
 from pipeline.publish.version import (
@@ -67,11 +70,13 @@ class Curation:
         memory: int = 2 << 30,
         threads: int = 2,
         place: Workspace | None = None,
+        refresh_passages: bool = False,
     ) -> "Curation":
         """Check a recipe, list its inputs and find what was published before.
 
         `root` holds `workspace/` and `store/`, by default the recipe's folder; `place` is given instead where it is
-        a special one. `memory` is the ceiling of a process in bytes. Raises RecipeError or SourceError before anything
+        a special one. `memory` is the ceiling of a process in bytes. `refresh_passages`: count the passages of every
+        source anew, also where the previous version froze them. Raises RecipeError or SourceError before anything
         is written but the cache of file hashes.
         """
         base = recipe.resolve().parent
@@ -79,14 +84,28 @@ class Curation:
         workspace = place or Workspace(root or base)
         previous = open_version(workspace.store(plan.recipe.dataset))
         earlier = _earlier_snapshot(workspace, previous, {source.id for source in plan.recipe.sources})
+        if previous is not None and not refresh_passages:
+            plan = plan.frozen(tables_of(previous, plan.recipe))
         emptied = {file.source for file in earlier.files} if earlier else set()
         snapshot = take(plan.recipe.sources, base, workspace, emptied).following(earlier)
-        append = previous is not None and earlier is not None and previous.manifest.fingerprint == plan.fingerprint
-        if earlier is not None:
-            went, came_back = snapshot.compare(earlier)
-            append = append and not came_back and not (went and plan.recipe.on_gone == "retract")
-        append = append and not (sample or limit)
-        return cls(plan, workspace, snapshot, previous, append, sample, limit, memory, threads, earlier)
+        opened = cls(plan, workspace, snapshot, previous, False, sample, limit, memory, threads, earlier)
+        # What an earlier run over the same files froze is known before anything is read.
+        return opened.frozen() if all(is_done(job.folder) for job in opened.freeze_jobs()) else opened
+
+    def frozen(self) -> "Curation":
+        """This run with the passages that were counted for it; ask when every job of counting is done."""
+        tables = [job.table(self.plan.source(job.source).license) for job in self.freeze_jobs()]
+        settled = replace(self, plan=self.plan.frozen([*self.plan.tables, *tables]))
+        return replace(settled, append=settled._can_append())
+
+    def _can_append(self) -> bool:
+        """Whether this run only adds a batch to the previous version."""
+        previous, earlier = self.previous, self.earlier_snapshot
+        if self.sampled or previous is None or earlier is None:
+            return False
+        went, came_back = self.snapshot.compare(earlier)
+        same = previous.manifest.fingerprint == self.plan.fingerprint
+        return same and not came_back and not (went and self.plan.recipe.on_gone == "retract")
 
     def settled(self) -> "Curation":
         """This run, or the same one as a build where a new batch changes a published document.
@@ -203,6 +222,31 @@ class Curation:
             for s in self.shards
         ]
         return [job for job in jobs if not is_done(job.folder)]
+
+    def count_jobs(self) -> list[CountJob]:
+        """The shards whose lines are still to be counted; ask when everything is read."""
+        jobs = [CountJob(self._lines_folder(s), self.read_folder(s), self.memory) for s in self._uncounted]
+        return [job for job in jobs if not is_done(job.folder)]
+
+    def freeze_jobs(self) -> list[FreezeJob]:
+        """The sources whose passages the plan does not know yet; run those that are not done when all is counted."""
+        passages = self.plan.recipe.passages
+        jobs = []
+        for source in self.plan.uncounted:
+            assert passages is not None
+            shards = [shard for shard in self._uncounted if shard.source == source]
+            lines = tuple(self._lines_folder(shard) for shard in shards)
+            key = digest("passages", FREEZE_REVISION, protected().hash, [f.name for f in lines], counting(passages))
+            read = tuple(self.read_folder(shard) for shard in shards)
+            jobs.append(FreezeJob(self.workspace.passages(key), source, lines, read, passages, self.memory))
+        return jobs
+
+    @property
+    def _uncounted(self) -> list[Shard]:
+        return [shard for shard in self.shards if shard.source in self.plan.uncounted]
+
+    def _lines_folder(self, shard: Shard) -> Path:
+        return self.workspace.lines(digest("lines", LINES_REVISION, shard.read_key))
 
     @cached_property
     def pairs_job(self) -> PairsJob:

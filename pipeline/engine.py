@@ -128,7 +128,8 @@ def group_files(files: Sequence[InputFile]) -> Iterator[list[InputFile]]:
 def _shard(plan: Plan, number: int, batch: int, group: list[InputFile]) -> Shard:
     source = plan.source(group[0].source)
     read_key = digest("read", plan.reading_identity(source), [(f.uri, f.sha256) for f in group])
-    return Shard(number, batch, source.id, tuple(group), read_key, digest("measure", read_key, plan.measuring_identity))
+    measure_key = digest("measure", read_key, plan.measuring_identity(source.id))
+    return Shard(number, batch, source.id, tuple(group), read_key, measure_key)
 
 
 def is_done(folder: Path) -> bool:

@@ -1,11 +1,11 @@
 """Plans: a recipe, checked as a whole before any data is read, with its steps built and its identity known."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 import yaml
@@ -18,6 +18,10 @@ from schemas.document import DOCUMENT, PUBLISHED
 from schemas.errors import RecipeError, SourceError, unknown_name
 from schemas.recipe import Overlap, Recipe, Rule
 from schemas.source import Source
+
+if TYPE_CHECKING:
+    from pipeline.clean.passages import Passages
+    from pipeline.passages.table import Table
 
 # Steps that every plan ends with unless the recipe sets them itself: a version publishes their columns.
 REQUIRED = {"char_count": "characters", "lang": "language"}
@@ -41,8 +45,10 @@ class Plan:
         Raises RecipeError naming the step, rule or column, with its place in the recipe.
         """
         steps, rules = expand(recipe)
-        if any(step.kind == OVERLAP for step in steps):
-            raise RecipeError("steps: `overlap` is a field of the recipe: `overlap: {eval: [FILE]}`", ("steps",))
+        for step in steps:
+            if step.kind in FIELDS:
+                raise RecipeError(f"steps: `{step.kind}` is a field of the recipe: `{FIELDS[step.kind]}`", ("steps",))
+        steps = [*_passages(recipe), *steps]
         if recipe.overlap is not None:
             steps, rules = _kept_apart(recipe.overlap, base, steps, rules)
         plan = cls(recipe, base, tuple(steps), tuple(rules))
@@ -104,12 +110,29 @@ class Plan:
             "readers": reader_revisions(),
         }
 
-    @cached_property
-    def measuring_identity(self) -> dict[str, Any]:
-        """What cleaning, measuring and signing depend on, besides the documents."""
+    @property
+    def tables(self) -> "tuple[Table, ...]":
+        """The frozen passages, one table a source that has one."""
+        return () if self.recipe.passages is None else cast("Passages", self.steps[0]).tables
+
+    @property
+    def uncounted(self) -> list[str]:
+        """The sources whose passages are asked for and not frozen yet: until they are, the fingerprint is not final."""
+        return sorted(self.recipe.with_passages - {table.source for table in self.tables})
+
+    def frozen(self, tables: "Iterable[Table]") -> "Plan":
+        """Return the plan with these tables of passages and no others."""
+        found = sorted(tables, key=lambda table: table.source)
+        if self.recipe.passages is None:
+            return self
+        return replace(self, steps=(cast("Passages", self.steps[0]).frozen(found), *self.steps[1:]))
+
+    def measuring_identity(self, source: str | None = None) -> dict[str, Any]:
+        """What cleaning, measuring and signing depend on, besides the documents: of one source, or of all."""
+        steps = self.frozen(table for table in self.tables if source in (None, table.source)).steps
         dedup = self.recipe.dedup
         return {
-            "steps": [step.identity() for step in self.steps],
+            "steps": [step.identity() for step in steps],
             "signature": [dedup.permutations, dedup.seed, dedup.match.model_dump()],
             "engine": ENGINE_REVISION,
         }
@@ -125,7 +148,7 @@ class Plan:
         words = {"path", "owner", "url", "evidence"}
         sources = [source.model_dump(mode="json", exclude=words) for source in self.recipe.sources]
         rules = [rule.model_dump(mode="json", by_alias=True) for rule in self.rules]
-        return digest(recipe, sources, rules, self.measuring_identity, reader_revisions())
+        return digest(recipe, sources, rules, self.measuring_identity(), reader_revisions())
 
     def public_recipe(self) -> dict[str, Any]:
         """The recipe with defaults and presets filled in, as the manifest carries it: no absolute or internal path."""
@@ -135,8 +158,8 @@ class Plan:
                 entry["path"] = None
             if source.hub and (source.internal or Path(source.hub.name).is_absolute()):
                 entry["hub"]["name"] = Path(source.hub.name).name
-        # What follows from `overlap` stands there alone, so that the recipe can be read again.
-        recipe["steps"] = [step.spec() for step in self.steps if self.recipe.overlap is None or step.kind != OVERLAP]
+        # What follows from `overlap` and `passages` stands there alone, so that the recipe can be read again.
+        recipe["steps"] = [step.spec() for step in self.steps if step.kind not in FIELDS]
         if self.recipe.overlap is not None:
             recipe["overlap"]["eval"] = [Path(path).name for path in self.recipe.overlap.eval]
         rules = [rule for rule in self.rules if rule != NO_OVERLAP]
@@ -145,7 +168,8 @@ class Plan:
 
 
 ENGINE_REVISION = 2
-OVERLAP = "overlap"
+# Steps that fields of the recipe put in place, with how those are written.
+FIELDS = {"overlap": "overlap: {eval: [FILE]}", "passages": "passages: {}"}
 # A document that holds any evaluation question goes.
 NO_OVERLAP = Rule(column="overlap_score", max=0, name="overlap.eval")
 _CHARACTERS = "letters a-z, digits, '.', '_' and '-'"
@@ -181,6 +205,17 @@ def expand(recipe: Recipe) -> tuple[list[Step], list[Rule]]:
         rules += found
     steps += [build({"kind": kind}) for column, kind in REQUIRED.items() if column not in there]
     return steps, rules if recipe.select is None else list(recipe.select)
+
+
+def _passages(recipe: Recipe) -> list[Step]:
+    """Return the step that a recipe's `passages` asks for; it goes before the others, on the text that was counted."""
+    if recipe.passages is None:
+        return []
+    ids = [source.id for source in recipe.sources]
+    for n, id in enumerate(recipe.passages.sources or []):
+        if id not in ids:
+            raise RecipeError("passages.sources: " + unknown_name("source", id, ids), ("passages", "sources", n))
+    return [build({"kind": "passages", "action": recipe.passages.action})]
 
 
 def _kept_apart(overlap: Overlap, base: Path, steps: list[Step], rules: list[Rule]) -> tuple[list[Step], list[Rule]]:

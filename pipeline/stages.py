@@ -5,7 +5,9 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from pipeline.curation import Curation
-from pipeline.engine import find_pairs_of, measure_shard, read_shard
+from pipeline.engine import find_pairs_of, is_done, measure_shard, read_shard
+from pipeline.passages.counting import count_lines
+from pipeline.passages.freezing import freeze
 from pipeline.publish.assembly import changes_nothing, manifest_of, version_of
 from pipeline.publish.publishing import publish
 from pipeline.publish.shards import write_shard
@@ -44,9 +46,16 @@ def carry_out(curation: Curation, runner: Runner, facts: Callable[[Curation], di
     `facts` are asked for just before publishing: seconds, workers, peak_memory_bytes, prefect_flow_run.
     """
     curation.snapshot.save(curation.workspace)
+    _read(curation, runner)
+    if curation.plan.uncounted:
+        runner.each("count passages", count_lines, curation.count_jobs(), lambda job: job.folder.name[:8])
+        unfrozen = [job for job in curation.freeze_jobs() if not is_done(job.folder)]
+        runner.each("freeze passages", freeze, unfrozen, lambda job: job.source)
+        curation = curation.frozen()
     _measure(curation, runner)
     if (settled := curation.settled()) is not curation:
         curation = settled
+        _read(curation, runner)
         _measure(curation, runner)
     if curation.wants_pairs:
         runner.each("find near-duplicates", find_pairs_of, [curation.pairs_job], lambda job: job.folder.name[:8])
@@ -60,6 +69,9 @@ def carry_out(curation: Curation, runner: Runner, facts: Callable[[Curation], di
     return runner.here("publish", partial(publish, curation, decided, manifest, facts(curation)), curation.run[:8])
 
 
-def _measure(curation: Curation, runner: Runner) -> None:
+def _read(curation: Curation, runner: Runner) -> None:
     runner.each("read", read_shard, curation.read_jobs(), lambda job: job.files[0].uri)
+
+
+def _measure(curation: Curation, runner: Runner) -> None:
     runner.each("measure", measure_shard, curation.measure_jobs(), lambda job: job.folder.name[:8])

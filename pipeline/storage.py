@@ -272,6 +272,14 @@ class Workspace:
         """The folder of a shard that was read: documents, files, quarantine, report.json last."""
         return self.private / "read" / key[:32]
 
+    def lines(self, key: str) -> Path:
+        """The folder of the lines of a shard, counted."""
+        return self.private / "lines" / key[:32]
+
+    def passages(self, key: str) -> Path:
+        """The folder of the frozen passages of a source: table.tsv, lines.tsv for people, report.json last."""
+        return self.private / "passages" / key[:32]
+
     def measured(self, key: str) -> Path:
         """The folder of a shard that was cleaned and measured: documents, signals, signatures, report.json last."""
         return self.private / "measured" / key[:32]

@@ -49,6 +49,13 @@ class CodePoints:
         """Characters of each row, int64, (rows,)."""
         return np.diff(self.starts)
 
+    def take(self, rows: Offsets) -> "CodePoints":
+        """Return some rows, in the order asked for."""
+        counts = self.counts[rows]
+        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        points = self.points[np.arange(starts[-1]) + np.repeat(self.starts[rows] - starts[:-1], counts)]
+        return CodePoints(points, starts)
+
     def __len__(self) -> int:
         return len(self.starts) - 1
 

@@ -22,6 +22,7 @@ class Resource(Part):
     name: str
     hash: str = Field(description="SHA-256 of its bytes, hex")
     license: str
+    path: str | None = Field(None, description="relative to the dataset's folder, where it lies there")
 
 
 class Previous(Part):

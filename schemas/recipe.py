@@ -102,6 +102,18 @@ class Overlap(Frozen):
     action: Literal["drop", "mark"] = Field("drop", description="drop such documents, or only measure the overlap")
 
 
+class Passages(Frozen):
+    """Page furniture: lines that recur over the documents of a source, counted once and then frozen."""
+
+    action: Literal["remove", "mark"] = Field("remove", description="take the lines out, or only count them")
+    min_documents: int = Field(20, ge=2, description="least documents of a source that hold a line")
+    min_share: Share = Field(0.001, description="least share of the documents of a source that hold a line")
+    inner_share: Share = Field(0.05, description="the same for a line that goes wherever it stands")
+    min_chars: int = Field(8, ge=1, description="letters and digits of a line that goes by itself")
+    inner_chars: int = Field(30, ge=1, description="letters and digits of a line that goes wherever it stands")
+    sources: list[str] | None = Field(None, min_length=1, description="ids of the sources to look at; by default all")
+
+
 class Publish(Frozen):
     """What the published version looks like."""
 
@@ -139,6 +151,7 @@ class Recipe(Frozen):
     select: list[Rule] | None = Field(None, description="rules; default those of the presets; [] keeps everything")
     dedup: Dedup = Dedup()
     overlap: Overlap | None = Field(None, description="evaluation sets to keep apart from")
+    passages: Passages | None = Field(None, description="lines that recur over a source, to be taken out or counted")
     on_gone: Literal["keep", "retract"] = Field("keep", description="documents whose file has gone from its source")
     limits: Limits = Limits()
     publish: Publish
@@ -150,3 +163,10 @@ class Recipe(Frozen):
         if repeated := {id for id in ids if ids.count(id) > 1}:
             raise ValueError(f"two sources have the id {', '.join(sorted(repeated))}")
         return sources
+
+    @property
+    def with_passages(self) -> set[str]:
+        """Ids of the sources whose recurring lines are looked for."""
+        if self.passages is None:
+            return set()
+        return {source.id for source in self.sources} if self.passages.sources is None else set(self.passages.sources)

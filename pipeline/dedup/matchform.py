@@ -21,7 +21,7 @@ import pyarrow as pa
 from numba import njit
 
 from pipeline.dedup.table import CODE_POINTS, DEFAULT_FORM, load_table, normalization, vary_table
-from pipeline.text import CodePoints
+from pipeline.text import CodePoints, encode
 from schemas.recipe import MatchForm
 
 MATCH_FORM_REVISION = 1
@@ -37,11 +37,16 @@ SHORT, PLACE = np.uint32(15), np.uint32((1 << 17) - 1)
 
 def match_forms(column: pa.Array, form: MatchForm = DEFAULT_FORM) -> CodePoints:
     """Return the match form of every row of a string column without nulls, as code points end to end."""
-    forms, joined = _mapped(CodePoints.of(column), form, settled=False)
+    return forms_of(CodePoints.of(column), form)
+
+
+def forms_of(texts: CodePoints, form: MatchForm = DEFAULT_FORM) -> CodePoints:
+    """Return the match form of every row of decoded texts, as code points end to end."""
+    forms, joined = _mapped(texts, form, settled=False)
     if len(joined):
         normal = normalization(form)
-        texts = [unicodedata.normalize(normal, text) for text in column.take(pa.array(joined)).to_pylist()]
-        slow, _ = _mapped(CodePoints.of(pa.array(texts, column.type)), form, settled=True)
+        normalised = [unicodedata.normalize(normal, text) for text in encode(texts.take(joined)).to_pylist()]
+        slow, _ = _mapped(CodePoints.of(pa.array(normalised, pa.string())), form, settled=True)
         forms = _filled(forms, joined, slow)
     if form.digits == "zero":
         _join_zeros(forms.points, forms.starts)

@@ -41,6 +41,7 @@ def publish(curation: Curation, decided: Decided, manifest: Manifest | None, fac
         "files": dict(sorted(sum(curation.outcomes.values(), Counter[str]()).items())),
         "report": str(report),
         "ledger": str(curation.folder / "ledger"),
+        **({"passages": _passages(curation)} if curation.plan.recipe.passages else {}),
         **facts,
     }
     if manifest is None:
@@ -70,6 +71,12 @@ def _source_counts(decided: Decided) -> dict[str, dict[str, Any]]:
     }
 
 
+def _passages(curation: Curation) -> dict[str, str]:
+    """For each source the list of its recurring lines for people, where this workspace counted them."""
+    lists = {table.source: table.path.with_name("lines.tsv") for table in curation.plan.tables}
+    return {source: str(path) for source, path in lists.items() if path.exists()}
+
+
 def funnel(summary: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of a table: for each source what was read, each reason with its count, and what was published."""
     rows: list[dict[str, Any]] = []
@@ -82,6 +89,10 @@ def funnel(summary: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _commit(curation: Curation, decided: Decided, manifest: Manifest, public: str, facts: dict[str, Any]) -> Version:
     dataset = curation.workspace.store(curation.plan.recipe.dataset)
+    for table in curation.plan.tables:
+        lasting = dataset / str(table.resource.path)
+        if not lasting.exists():
+            write_bytes(lasting, table.path.read_bytes())
     readme = card(manifest, facts=card_facts(manifest, dataset)).encode("utf-8")
     files = {"README.md": readme, "report.html": public.encode("utf-8")}
     data = json_bytes(manifest.model_dump(mode="json", by_alias=True))

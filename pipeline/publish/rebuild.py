@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.curation import Curation
 from pipeline.engine import is_done, plan_shards
+from pipeline.passages.table import FOLDER, tables_of
 from pipeline.publish.version import LATEST, Version, environment, open_version
 from pipeline.stages import Runner, carry_out
 from pipeline.storage import ASIDE, Workspace, write_bytes
@@ -26,8 +27,9 @@ def rebuild(version: Version, recipe: Path, workspace: Workspace, runner: Runner
     """
     manifest = version.manifest
     with _place(version, workspace) as place:
-        curation = Curation.open(recipe, place.root, place=place, **options)
-        if curation.plan.fingerprint != manifest.fingerprint:
+        refresh = _was_refreshed(version)
+        curation = Curation.open(recipe, place.root, place=place, refresh_passages=refresh, **options)
+        if curation.plan.frozen(tables_of(version, curation.plan.recipe)).fingerprint != manifest.fingerprint:
             raise StoreError(f"{recipe}: is not the recipe of {manifest.dataset}@{manifest.version} any more")
         for source in manifest.sources:
             if curation.snapshot.of_source(source.id).sha256 != source.snapshot:
@@ -41,6 +43,16 @@ def rebuild(version: Version, recipe: Path, workspace: Workspace, runner: Runner
         again = open_version(place.store(manifest.dataset), manifest.version)
         assert again is not None
         return _differences(version, again)
+
+
+def _was_refreshed(version: Version) -> bool:
+    """Whether a version counted the passages of a source anew, though the version before it had frozen them."""
+    previous = version.manifest.previous
+    before = open_version(version.dataset, previous.version) if previous else None
+    if before is None:
+        return False
+    known = {resource.name: resource.hash for resource in before.manifest.resources if resource.path}
+    return any(known.get(r.name, r.hash) != r.hash for r in version.manifest.resources if r.path)
 
 
 def _lend(curation: Curation, workspace: Workspace) -> None:
@@ -65,8 +77,12 @@ def _place(version: Version, workspace: Workspace) -> Iterator[Workspace]:
             assert before is not None
             store = place.store(version.manifest.dataset)
             shutil.copytree(before.folder, store / "versions" / before.folder.name)
-            for folder in ("shards", "signatures"):
+            for folder in ("shards", "signatures", FOLDER):
                 (store / folder).mkdir()
+            for resource in before.manifest.resources:
+                if resource.path:
+                    (store / resource.path).symlink_to(before.dataset / resource.path)
+            for folder in ("shards", "signatures"):
                 for shard in before.shards:
                     (store / folder / Path(shard.path).name).symlink_to(before.dataset / folder / Path(shard.path).name)
             write_bytes(store / LATEST, f"{previous.version}\n".encode())

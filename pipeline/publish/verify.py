@@ -40,6 +40,12 @@ def verify(version: Version, advance: Callable[[], None] | None = None) -> Findi
             found.faults.append(str(error))
         if advance:
             advance()
+    for resource in manifest.resources:
+        path = version.dataset / (resource.path or "")
+        if resource.path and (not path.is_file() or sha256_file(path) != resource.hash):
+            found.faults.append(
+                f"{path}: missing or changed since it was published; restore it from a copy or a mirror"
+            )
     if found.documents != manifest.counts.documents:
         found.faults.append(f"{found.documents} rows in shards, but the manifest counts {manifest.counts.documents}")
     _verify_sums(version, found)

@@ -322,6 +322,7 @@ def checksums(manifest: Manifest, files: dict[str, bytes]) -> bytes:
     for segment in manifest.segments:
         lines += [f"{shard.sha256}  ../../{shard.path}" for shard in segment.shards]
         lines += [f"{shard.signatures_sha256}  ../../{shard.signatures}" for shard in segment.shards]
+    lines += [f"{resource.hash}  ../../{resource.path}" for resource in manifest.resources if resource.path]
     return ("\n".join(lines) + "\n").encode()
 
 

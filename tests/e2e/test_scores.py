@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import zstandard
 
@@ -62,3 +63,28 @@ def test_evaluation_questions_are_found_in_documents(shared: Path, tmp_path: Pat
         shared, "overlap", folder, tmp_path, *require("recall_verbatim>=0.99", "recall>=0.95", "precision>=0.99")
     )
     assert judged.returncode == 0, judged.stdout[-3000:] + judged.stderr
+
+
+def test_planted_furniture_goes_and_statutes_verse_and_dialogue_stay(
+    shared: Path, tmp_path: Path, yuliao: Callable
+) -> None:
+    folder = shared / "data" / "neardup"
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "dataset: t/c\nsources: [{id: all, path: raw, license: internal}]\npublish: {license: internal}\n"
+        "steps: [{kind: characters}]\nselect: []\ndedup: {near: false}\npassages: {}\n",
+        "utf-8",
+    )
+    done = yuliao("measure", folder / "docs.jsonl.zst", "-o", tmp_path / "out", "--recipe", recipe)
+    assert done.returncode == 0, done.stderr
+    parts = [pq.read_table(path, columns=["id", "passage_count"]) for path in (tmp_path / "out/signals").iterdir()]
+    removed = {row["id"]: row["passage_count"] for part in parts for row in part.to_pylist()}
+    with zstandard.open(folder / "truth.jsonl.zst", "rt", encoding="utf-8") as lines:
+        planted = {row["id"]: row["edit"] for row in map(json.loads, lines) if "boiler" in row["edit"]}
+    plain = [id for id, edit in planted.items() if edit.startswith("boiler")]
+    assert sum(removed[id] > 0 for id in plain) >= 0.95 * len(plain)
+    rightly = {"laws-cn", "laws-tw", "poetry", "classical", "classical-modern", "tcm-books", "kdconv", "crosswoz"}
+    with zstandard.open(folder / "docs.jsonl.zst", "rt", encoding="utf-8") as lines:
+        for row in map(json.loads, lines):
+            if row["source"] in rightly and row["id"] not in planted:
+                assert removed[row["id"]] == 0, row["text"][:200]

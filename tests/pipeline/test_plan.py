@@ -184,8 +184,8 @@ def test_the_fingerprint_follows_behaviour_not_wording_or_place() -> None:
 
 def test_only_measuring_changes_measure_again() -> None:
     one, other = plan(BASE), plan(BASE + "select: [{column: char_count, min: 9}]\n")
-    assert one.measuring_identity == other.measuring_identity
-    assert plan(BASE + "dedup: {seed: 2}\n").measuring_identity != one.measuring_identity
+    assert one.measuring_identity() == other.measuring_identity()
+    assert plan(BASE + "dedup: {seed: 2}\n").measuring_identity() != one.measuring_identity()
 
 
 def test_the_published_recipe_names_no_place_of_the_machine() -> None:
