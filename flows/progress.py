@@ -68,7 +68,7 @@ class Progress:
             self._rich.update(task, completed=max(total, 1))
         elif self.shown:
             seconds = f"{time.perf_counter() - started:.1f}"
-            line = words.say("stage.done", self.lang, name=name, total=bar.steps or total, seconds=seconds)
+            line = words.say("stage.done", self.lang, name=name, total=max(bar.steps, total), seconds=seconds)
             print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
