@@ -5,10 +5,11 @@ is one task that sorts its file (8 bytes a row while it does). Held for all rows
 (16 bytes) and the number of characters (4 bytes).
 
 A sketch is the lowest bit of each minimum; equal bits estimate the Jaccard (b-bit minwise hashing, Li and König 2010).
-The estimate may only reject: four standard errors below the threshold.
+The estimate may only reject: four standard errors below the threshold. Copies of templates are alike by their form, so
+that estimate lets most of them pass; for them the second and third bits, which lie on disk, are looked at, too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
-from pipeline.dedup.candidates import LOW, compare_buckets
+from pipeline.dedup.candidates import LOW, agreeing, compare_buckets
 from schemas.errors import StoreError
 from schemas.recipe import Dedup
 
@@ -36,7 +37,8 @@ NOTHING = U32(0xFFFFFFFF)  # the group of a blank row
 class Signed:
     """Signatures of all rows, cut into what finding candidates needs; added batch by batch in row order.
 
-    Use as a context; `folder` then holds one file a band (4 bytes a row) and `hashes` (16 bytes a row).
+    Use as a context; `folder` then holds one file a band (4 bytes a row), `hashes` (16 bytes a row) and `finer` (two
+    bits a permutation).
     """
 
     def __init__(self, folder: Path, dedup: Dedup) -> None:
@@ -46,7 +48,14 @@ class Signed:
 
     def __enter__(self) -> "Signed":
         self._folder.mkdir(parents=True, exist_ok=True)
-        names = ["hashes", "sketches", "chars", "blank", *(f"band-{band:03d}" for band in range(self.dedup.bands))]
+        names = [
+            "hashes",
+            "sketches",
+            "finer",
+            "chars",
+            "blank",
+            *(f"band-{band:03d}" for band in range(self.dedup.bands)),
+        ]
         self._files = [self._stack.enter_context((self._folder / name).open("wb")) for name in names]
         return self
 
@@ -62,10 +71,10 @@ class Signed:
         found = column_of(batch, "match_hash")
         minima = fixed(column_of(batch, "signature"), np.uint32)
         check_width(minima.shape[1], self.dedup, where)
-        keys, sketches = cut(minima, self.dedup)
+        keys, sketches, finer = cut(minima, self.dedup)
         blank = found.is_null().to_numpy(zero_copy_only=False)
         chars = column_of(batch, "char_count").to_numpy().astype(np.uint32)
-        columns = [fixed(found.fill_null(bytes(16)), np.uint8), sketches, chars, blank, *keys]
+        columns = [fixed(found.fill_null(bytes(16)), np.uint8), sketches, finer, chars, blank, *keys]
         for file, column in zip(self._files, columns, strict=True):
             file.write(column.data)
         self.rows += len(minima)
@@ -101,6 +110,21 @@ class Signed:
         """  # noqa: D205
         found, large = compare_buckets(packed, self.sketches, least_equal(self.dedup))
         return distinct(found), large
+
+    def finer_estimate(self, rows: npt.NDArray[np.bool_], base: int) -> Callable[[Packed], Packed]:
+        """Return what leaves out pairs of two of some rows (bool, of all) that three bits estimate too far apart.
+
+        It rejects from three standard errors below the threshold on; pairs have rows numbered from `base` on.
+        """
+        place = np.where(rows, np.cumsum(rows, dtype=np.uint32), np.uint32(0))
+        finer = rows_of(self._folder / "finer", 2 * words_of(self.dedup), np.flatnonzero(rows))
+        least = least_equal(self.dedup, 3.0, bits=3)
+
+        def estimate(pairs: Packed) -> Packed:
+            found: Packed = agreeing(pairs, np.int64(base), place, self.sketches, finer, least)
+            return found
+
+        return estimate
 
 
 def column_of(table: pa.RecordBatch | pa.Table, name: str) -> pa.Array:
@@ -218,30 +242,35 @@ def words_of(dedup: Dedup) -> int:
     return -(-dedup.permutations // 64)
 
 
-def least_equal(dedup: Dedup, errors: float = 4.0) -> int:
-    """Return the least number of equal bits of two sketches, padding included, that is not rejected.
+def least_equal(dedup: Dedup, errors: float = 4.0, *, bits: int = 1) -> int:
+    """Return the least number of minima that agree in their lowest bits, padding included, that is not rejected.
 
-    `errors`: how many standard errors below the threshold an estimate is rejected.
+    `errors`: how many standard errors below the threshold an estimate is rejected; `bits`: how many are compared.
     """
     n = dedup.permutations
-    chance = (1 + dedup.threshold) / 2
+    chance = dedup.threshold + (1 - dedup.threshold) / 2**bits
     least = n * chance - errors * (n * chance * (1 - chance)) ** 0.5
     return int(np.ceil(least)) + -n % 64
 
 
-def cut(minima: npt.NDArray[np.uint32], dedup: Dedup) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64]]:
-    """Return band keys, uint32, (bands, rows), and sketches, uint64, (rows, words), of signatures.
+def cut(
+    minima: npt.NDArray[np.uint32], dedup: Dedup
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """Return band keys, uint32, (bands, rows), sketches, uint64, (rows, words), and the second and then the third bits
+    of the minima in the same way, uint64, (rows, 2 * words).
 
     A key is the upper half of a multilinear hash; where two meet by chance, that costs one comparison of sketches.
-    """
+    """  # noqa: D205
+    words = words_of(dedup)
     keys = np.empty((dedup.bands, len(minima)), np.uint32)
-    sketches = np.zeros((len(minima), words_of(dedup)), np.uint64)
-    _cut(minima, dedup.rows, keys, sketches)
-    return keys, sketches
+    sketches, finer = np.zeros((len(minima), words), np.uint64), np.zeros((len(minima), 2 * words), np.uint64)
+    _cut(minima, dedup.rows, keys, sketches, finer)
+    return keys, sketches, finer
 
 
 @njit(cache=True, nogil=True)
-def _cut(minima: Any, rows: Any, keys: Any, sketches: Any) -> None:
+def _cut(minima: Any, rows: Any, keys: Any, sketches: Any, finer: Any) -> None:
+    words = sketches.shape[1]
     for i in range(len(minima)):
         for band in range(len(keys)):
             total = U64(0)
@@ -250,7 +279,10 @@ def _cut(minima: Any, rows: Any, keys: Any, sketches: Any) -> None:
             total *= U64(0x9E3779B97F4A7C15)
             keys[band, i] = U32(total >> U64(32))
         for k in range(minima.shape[1]):
-            sketches[i, k >> 6] |= U64(minima[i, k] & U32(1)) << U64(k & 63)
+            minimum, place = U64(minima[i, k]), U64(k & 63)
+            sketches[i, k >> 6] |= (minimum & U64(1)) << place
+            finer[i, k >> 6] |= ((minimum >> U64(1)) & U64(1)) << place
+            finer[i, words + (k >> 6)] |= ((minimum >> U64(2)) & U64(1)) << place
 
 
 def group_rows(path: Path, blank: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint32]:

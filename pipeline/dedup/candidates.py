@@ -22,15 +22,20 @@ SCANNED = 1 << 14
 
 
 @njit(inline="always")
+def bits_of(x: Any) -> Any:
+    """Count the bits of a 64-bit word."""
+    x -= (x >> U64(1)) & U64(0x5555555555555555)
+    x = (x & U64(0x3333333333333333)) + ((x >> U64(2)) & U64(0x3333333333333333))
+    x = (x + (x >> U64(4))) & U64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((x * U64(0x0101010101010101)) >> U64(56))
+
+
+@njit(inline="always")
 def equal_bits(one: Any, other: Any) -> Any:
     """Count the equal bits of two rows of 64-bit words."""
     total = np.int64(64 * len(one))
     for k in range(len(one)):
-        x = one[k] ^ other[k]
-        x -= (x >> U64(1)) & U64(0x5555555555555555)
-        x = (x & U64(0x3333333333333333)) + ((x >> U64(2)) & U64(0x3333333333333333))
-        x = (x + (x >> U64(4))) & U64(0x0F0F0F0F0F0F0F0F)
-        total -= np.int64((x * U64(0x0101010101010101)) >> U64(56))
+        total -= bits_of(one[k] ^ other[k])
     return total
 
 
@@ -148,11 +153,27 @@ def sort_by(keys: Any, values: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def agreeing(pairs: Any, base: Any, among: Any, sketches: Any, least: Any) -> Any:
-    """Return which pairs are not both `among` the rows from `base` on, or have sketches that agree in `least` bits."""
-    kept = np.ones(len(pairs), np.bool_)
-    for i in range(len(pairs)):
-        one, other = np.int64(pairs[i] >> U64(32)) - base, np.int64(pairs[i] & LOW) - base
-        if one >= 0 and other >= 0 and among[one] and among[other]:
-            kept[i] = equal_bits(sketches[one], sketches[other]) >= least
-    return kept
+def agreeing(pairs: Any, base: Any, place: Any, sketches: Any, finer: Any, least: Any) -> Any:
+    """Return `pairs` without those of two rows in `finer` that agree in three bits of fewer than `least` minima.
+
+    Rows are numbered from `base` on; `place`: one more than where a row stands in `finer`, 0 where it does not.
+    `sketches`: the lowest bit, of all rows; `finer`: the second bits, and after them the third.
+    """
+    words = sketches.shape[1]
+    kept = np.empty(len(pairs), np.uint64)
+    count = 0
+    for pair in pairs:
+        one, other = np.int64(pair >> U64(32)) - base, np.int64(pair & LOW) - base
+        stays = one < 0 or other < 0 or place[one] == 0 or place[other] == 0
+        if not stays:
+            total = np.int64(64 * words)
+            a, b = np.int64(place[one]) - 1, np.int64(place[other]) - 1
+            for k in range(words):
+                x = sketches[one, k] ^ sketches[other, k]
+                x |= (finer[a, k] ^ finer[b, k]) | (finer[a, words + k] ^ finer[b, words + k])
+                total -= bits_of(x)
+            stays = total >= least
+        if stays:
+            kept[count] = pair
+            count += 1
+    return kept[:count]

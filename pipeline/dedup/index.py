@@ -228,7 +228,7 @@ def _write(folder: Path, dedup: Dedup, documents: Iterable[pa.Table | pa.RecordB
         for table in documents:
             text = column_of(table, "text").cast(pa.large_string())
             signed = sign_for(dedup, text)
-            part, sketches = cut(fixed(signed.column("signature"), np.uint32), dedup)
+            part, sketches, _ = cut(fixed(signed.column("signature"), np.uint32), dedup)
             keys.append(part)
             block_of = blocks.write(text)
             hashes = signed.column("match_hash")

@@ -24,6 +24,7 @@ U64 = np.uint64
 Pairs = tuple[Packed, npt.NDArray[np.float64]]  # lower row << 32 | higher, and their exact Jaccard
 ENTRY_BYTES = 24  # of a table, which is at most half full: a hash and a bit for each leader
 WORDS = LEADERS // 64
+PIECE_BYTES = 4_000_000
 PLANES = 24  # a member shares fewer than 2^24 shingles with a leader: more have no room in a table
 # A member makes pairs with the first leaders that it resembles: so many of those that no leader before them removes,
 # one of which survives, and so many of the others, should rules drop the former.
@@ -63,8 +64,8 @@ class Tables:
         at = np.searchsorted(wanted, rows)
         begins, counts = (np.cumsum(counts) - counts)[at], counts[at]
         starts = np.searchsorted(bucket, np.arange(begin, end + 1))
-        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])[starts]
-        sizes = 1 << np.ceil(np.log2(np.maximum(2 * np.diff(ends), 2))).astype(np.int64)
+        entries = _distinct_shingles(sets, begins, counts, starts)
+        sizes = 1 << np.ceil(np.log2(np.maximum(2 * entries, 2))).astype(np.int64)
         places = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
         hashes, bits = np.zeros(places[-1], U64), np.zeros((places[-1], WORDS), U64)
         chiefs = np.zeros((end - begin, WORDS), U64)
@@ -94,9 +95,20 @@ class Tables:
 
 
 def texts_in(path: Path) -> Iterator[pa.RecordBatch]:
-    """Yield rows and texts of a file that `verify.deal` wrote."""
+    """Yield rows and texts of a file that `verify.deal` wrote, about PIECE_BYTES at a time."""
+    held: list[pa.RecordBatch] = []
     with pa.OSFile(str(path)) as file:
-        yield from pa.ipc.open_stream(file)
+        for batch in pa.ipc.open_stream(file):
+            held.append(batch)
+            if sum(one.nbytes for one in held) >= PIECE_BYTES:
+                yield _joined(held)
+                held = []
+    if held:
+        yield _joined(held)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
 
 
 def _sets_of(path: Path, wanted: Rows, form: MatchForm) -> tuple[Packed, Rows]:
@@ -155,6 +167,31 @@ def _size(places: Any, bucket: Any) -> Any:
     while (1 << bits) < places[bucket + 1] - places[bucket]:
         bits += 1
     return bits
+
+
+@njit(cache=True, nogil=True)
+def _distinct_shingles(sets: Any, begins: Any, counts: Any, starts: Any) -> Any:
+    """Return how many shingles the leaders of each bucket hold together: a table that fits stays in the cache."""
+    found = np.zeros(len(starts) - 1, np.int64)
+    table = np.zeros(2, np.uint64)
+    for bucket in range(len(found)):
+        leaders = range(starts[bucket], starts[bucket + 1])
+        every = np.int64(0)
+        for one in leaders:
+            every += counts[one]
+        size = 1
+        while (1 << size) < 2 * every:
+            size += 1
+        if len(table) < 1 << size:
+            table = np.zeros(1 << size, np.uint64)
+        slots = table[: 1 << size]
+        slots[:] = EMPTY
+        for one in leaders:
+            for i in range(begins[one], begins[one] + counts[one]):
+                slot = find_slot(slots, size, sets[i])
+                found[bucket] += slots[slot] == EMPTY
+                slots[slot] = sets[i]
+    return found
 
 
 @njit(cache=True, nogil=True)

@@ -32,11 +32,9 @@ from pipeline.dedup.buckets import (
     Signed,
     distinct,
     group_rows,
-    least_equal,
     merged,
     pack,
 )
-from pipeline.dedup.candidates import agreeing
 from pipeline.dedup.index import Segment
 from pipeline.dedup.templates import Priority, Templates
 from pipeline.dedup.verify import Bins, Fetch, bin_file, compare, deal, halves, pack_two
@@ -61,9 +59,6 @@ PAIRS_REVISION = 4
 MEMORY = 2 << 30
 MOST_BINS = 400  # each has an open file
 MERGED_ROWS = 1 << 20
-# Two members of templates are compared outside them, too, where a small bucket holds both; there the estimate rejects
-# from so many standard errors below the threshold on: most pairs are as alike as the form makes them, and no more.
-STRICT = 2.5
 
 
 @dataclass(frozen=True)
@@ -132,13 +127,14 @@ def find_pairs(
         nothing = np.empty(0, np.uint64)
         return _numbered(nothing, np.empty(0), groups, twins, int(bases[-1]))
     paths, large = _candidates(signed, groups, against, bases, scratch, run, progress)
-    total = int(bases[-1]) + signed.rows
-    ranges = max(1, total // MERGED_ROWS)
-    candidates = np.concatenate(list(merged(paths, ranges, total)))
     base = int(bases[-1])
     templates = Templates.of(large, signed, base, priority, memory, run)
-    least = least_equal(dedup, STRICT)
-    candidates = candidates[agreeing(candidates, base, templates.rows, signed.sketches, least)]
+    if templates.groups:
+        estimate = signed.finer_estimate(templates.rows, base)
+        deque(run(lambda path: estimate(np.fromfile(path, np.uint64)).tofile(path), paths), maxlen=0)
+        del estimate
+    total = base + signed.rows
+    candidates = np.concatenate(list(merged(paths, max(1, total // MERGED_ROWS), total)))
     _check_memory(len(candidates), signed.rows, memory)
     for path in (*paths, *large):
         path.unlink()

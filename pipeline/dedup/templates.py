@@ -30,7 +30,7 @@ U64 = np.uint64
 # Rows, given ascending, in order of priority: places in what was given.
 Priority = Callable[[Rows], Rows]
 # A leader's shingles cost about as much as a comparison, so a bucket has one leader for so many members compared.
-FOLLOWERS = 12
+FOLLOWERS = 16
 HEADS = 8  # leaders of a whole template, which lead all its buckets
 
 

@@ -43,8 +43,8 @@ DUPLICATES: pa.Schema = pa.schema(
 )
 PART_BYTES = 8_000_000
 SEGMENT_ROWS = 500_000
-# Scratch a document beside its texts: 4 bytes a band, two hashes of 16 bytes, a fingerprint, its id packed.
-SCRATCH_BYTES = 180
+# Scratch a document beside its texts: 4 bytes a band, sketches, two hashes of 16 bytes, a fingerprint, its id.
+SCRATCH_BYTES = 240
 _PLACES = pa.schema([pa.field("id", pa.large_string()), pa.field("uri", pa.large_string()), ("record", pa.int64())])
 _TEXTS = pa.schema([pa.field("text", pa.large_string(), nullable=False)])
 
