@@ -1,5 +1,6 @@
 """The standalone tools `dedup` and `index`: near-duplicates among files, and against what was kept earlier."""
 
+import gc
 import shutil
 import sys
 import tempfile
@@ -86,12 +87,15 @@ def _kernels_loading() -> Iterator[None]:
         cpu_target.target_context.refresh()
     finally:
         sys.meta_path.remove(_NOT_NEEDED)
+    usual = gc.get_threshold()
+    gc.set_threshold(100_000, 20, 20)  # there are few cycles and many strings: a tenth of the time went into looking
     loading = threading.Thread(target=_load_kernels)
     loading.start()
     try:
         yield
     finally:
         loading.join()
+        gc.set_threshold(*usual)
 
 
 def _load_kernels() -> None:
