@@ -128,11 +128,11 @@ class Signed:
 
 
 def column_of(table: pa.RecordBatch | pa.Table, name: str) -> pa.Array:
-    """Return a column as one array."""
+    """Return a column as one array, copied only where it is in several pieces."""
     column = table.column(name)
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    return pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.array([], column.type)])
 
 
 def fixed(column: pa.Array, dtype: Any) -> npt.NDArray[Any]:
