@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 import unicodedata
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -129,17 +129,19 @@ def sizes(shared: Path, work: Path, results: Results, millions: list[float]) -> 
 
 
 def batch(shared: Path, work: Path, results: Results) -> None:
-    """A batch of 50,000 documents against the index of one and of five million."""
+    """A batch of 50,000 documents, and one of a single document, against the index of one and of five million."""
     folder = corpus(shared, work / "corpus", 5 * MILLION)
     new = corpus(shared, work / "batch", 50_000, "--batch", folder, "--seed", 2)
+    single = corpus(shared, work / "single", 1, "--seed", 4)
     for size in (1, 5):
         inputs, kept = first(folder, size * MILLION), work / f"kept-{size}"
         results.note(f"index {size}", lambda inputs=inputs, kept=kept: measured(inputs, kept, "--index"))
     for turn in range(5):
         for size in (1, 5):
             kept = work / f"kept-{size}"
-            make = lambda kept=kept: measured([new], work / "out", "--against", kept)  # noqa: E731
-            results.note(f"batch against {size}, round {turn}", make)
+            for name, documents in (("batch", new), ("single", single)):
+                make = partial(measured, [documents], work / "out", "--against", kept)
+                results.note(f"{name} against {size}, round {turn}", make)
 
 
 def template(shared: Path, work: Path, results: Results) -> None:

@@ -24,8 +24,8 @@ U64 = np.uint64
 Pairs = tuple[Packed, npt.NDArray[np.float64]]  # lower row << 32 | higher, and their exact Jaccard
 ENTRY_BYTES = 24  # of a table, which is at most half full: a hash and a bit for each leader
 WORDS = LEADERS // 64
-PIECE_BYTES = 4_000_000
-PLANES = 24  # a member shares fewer than 2^24 shingles with a leader: more have no room in a table
+PIECE_BYTES = 4_000_000  # of texts compared in one task
+PLANES = 24  # the leaders of a bucket have fewer than 2^24 characters together, so no more shingles are shared
 # A member makes pairs with the first leaders that it resembles: so many of those that no leader before them removes,
 # one of which survives, and so many of the others, should rules drop the former.
 CHIEFS, OTHERS = 2, 1

@@ -21,7 +21,7 @@ from numba import njit
 
 from pipeline.dedup.buckets import Packed, Rows, Signed, distinct, least_equal
 from pipeline.dedup.candidates import KIN, LEADERS, LOW, bucket_end, lead
-from pipeline.dedup.leaders import ENTRY_BYTES, Pairs, Tables, texts_in
+from pipeline.dedup.leaders import ENTRY_BYTES, PLANES, Pairs, Tables, texts_in
 from pipeline.dedup.verify import halves, pack_two
 from schemas.errors import StoreError
 from schemas.recipe import MatchForm
@@ -32,6 +32,8 @@ Priority = Callable[[Rows], Rows]
 # A leader's shingles cost about as much as a comparison, so a bucket has one leader for so many members compared.
 FOLLOWERS = 16
 HEADS = 8  # leaders of a whole template, which lead all its buckets
+MOST_RANKED = (1 << 31) - 1  # a rank and one more bit share 32
+MOST_GROUPS = 100  # each has an open file
 
 
 @dataclass
@@ -63,15 +65,21 @@ class Templates:
         A row is compared in the first band that puts it into a large bucket; its other buckets have much the same
         leaders. Rows are numbered from 0 in the files, and from `base` on in what is returned.
 
-        Raises StoreError when the leaders of some bucket do not fit into memory.
+        Raises StoreError when there are too many rows, or the leaders of some bucket do not fit into memory.
         """
         seen = np.zeros(signed.rows, bool)
         turns = [_turns(np.fromfile(path, U64), seen) for path in files]
         rows = np.flatnonzero(seen)
+        if len(rows) > MOST_RANKED:
+            raise StoreError(
+                f"{len(rows):,} documents in large buckets (copies of templates), more than {MOST_RANKED:,}; compare "
+                "them in parts with --against"
+            )
         by_rank = rows[priority(rows)].astype(np.uint32) if len(rows) else rows.astype(np.uint32)
         rank = np.zeros(signed.rows if len(rows) else 0, np.uint32)
         rank[by_rank] = np.arange(len(by_rank), dtype=np.uint32)
-        chosen = _Chosen(signed, rank, by_rank, max(1, memory // 32 // (2 * ENTRY_BYTES)))
+        most = min(memory // 32 // (2 * ENTRY_BYTES), (1 << PLANES) - 1)
+        chosen = _Chosen(signed, rank, by_rank, max(1, most))
         leaders, members, buckets = [np.empty(0, U64)], [np.empty(0, U64)], 0
         for leads, follows in run(chosen.of_band, zip(files, turns, strict=True)):
             leaders.append(leads + (U64(buckets) << U64(32)))
@@ -177,7 +185,7 @@ def _group_of(leaders: Packed, chars: npt.NDArray[Any], memory: int) -> Rows:
     bucket, row = halves(leaders)
     weight = np.zeros(int(bucket[-1]) + 1 if len(bucket) else 0, np.int64)
     np.add.at(weight, bucket, chars[row].astype(np.int64) * 2 * ENTRY_BYTES)
-    most = max(memory // 16, int(weight.sum()) // 200)  # each group has an open file
+    most = max(memory // 16, int(weight.sum()) // MOST_GROUPS)
     if most > memory // 4:
         raise StoreError(
             f"{len(weight):,} large buckets (copies of templates) need {most >> 20} MiB at once for their leaders, "
