@@ -56,9 +56,23 @@ def _run(arguments: list[str]) -> int:
     except CorpusError as error:
         print(say("error", lang, verb=args.verb, error=error), file=sys.stderr)  # noqa: T201
         return error.exit_status
+    except BrokenPipeError:
+        raise
+    except (OSError, UnicodeDecodeError) as error:  # of a path that was given, or of the machine
+        print(say("error", lang, verb=args.verb, error=_of_system(error)), file=sys.stderr)  # noqa: T201
+        return 1
     except KeyboardInterrupt:
         print(say("error", lang, verb=args.verb, error=say("stopped", lang)), file=sys.stderr)  # noqa: T201
         return 1
+
+
+def _of_system(error: OSError | UnicodeDecodeError) -> str:
+    """What the system says, in one line."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"no UTF-8 text ({error.reason} at byte {error.start}); save the file as UTF-8"
+    return f"{error.filename or ''}: {error.strerror or error}; check that the path is right and may be used".lstrip(
+        ": "
+    )
 
 
 def _is_read(stream: TextIO) -> bool:

@@ -16,10 +16,8 @@ from typing import Any
 import pyarrow as pa
 
 from flows.progress import progress, showing
-from flows.tools import Task, filling, print_result
+from flows.tools import Task, filling, print_result, write_account
 from flows.words import say
-from pipeline.storage import write_parquet
-from schemas.decision import FILES
 from schemas.errors import StoreError
 from schemas.recipe import Dedup, parse_size
 from schemas.source import InputFile
@@ -38,11 +36,14 @@ def dedup_command(args: Any) -> int:
     run = partial(in_threads, threads=args.workers)
     scratch = Path(args.scratch) if args.scratch else None
     outcomes: list[dict[str, Any]] = []
-    with _kernels_loading(), showing(True, args.lang), filling(out, ("index",)) as aside, _Stages() as stages:
+    quarantine: list[dict[str, Any]] = []
+    _check_out(out, args.against or ())
+    owned = ("index",) if args.index else ()
+    with _kernels_loading(), showing(True, args.lang), filling(out, owned) as aside, _Stages() as stages:
         dedup, against = _against(args, run, stages)
         _check_disk(task.files, scratch or out, args)
         summary = dedup_documents(
-            task.documents(aside, outcomes),
+            task.documents(aside, outcomes, quarantine),
             aside,
             dedup,
             against=against,
@@ -52,7 +53,7 @@ def dedup_command(args: Any) -> int:
             run=run,
             progress=stages,
         )
-        write_parquet(aside / "files.parquet", FILES, [pa.Table.from_pylist(outcomes, FILES)])
+        write_account(aside, outcomes, quarantine)
         task.check_read(outcomes)
     print_result({**asdict(summary), "out": str(out)})
     return 0
@@ -148,6 +149,13 @@ class _Stages:
             self._name, self._done = name, 0
         self._bar.advance(done - self._done)
         self._done = done
+
+
+def _check_out(out: Path, against: Sequence[str]) -> None:
+    """Raise StoreError where the output would replace what it is compared with."""
+    for spec in against:
+        if Path(spec).resolve() in (out.resolve(), (out / "index").resolve()):
+            raise StoreError(f"{out}: is one of --against, and would be replaced; give each batch an OUT of its own")
 
 
 def _against(args: Any, run: Any, stages: _Stages) -> tuple[Dedup, Sequence[Any]]:

@@ -9,10 +9,9 @@ import pyarrow as pa
 
 from flows.dedup import named_version
 from flows.progress import progress, showing
-from flows.tools import Task, filling, print_result
+from flows.tools import Task, filling, print_result, write_account
 from flows.words import count, say
-from pipeline.storage import ParquetSink, write_parquet
-from schemas.decision import FILES
+from pipeline.storage import ParquetSink
 from schemas.errors import StoreError
 
 # One row a question in a document; `start` and `end` count characters of the text as read, `text` is what stands there.
@@ -83,15 +82,16 @@ def _questions(args: Any) -> int:
     task, out = Task.of(args), Path(args.out)
     questions = Questions.load([Path(path) for path in args.eval])
     outcomes: list[dict[str, Any]] = []
+    quarantine: list[dict[str, Any]] = []
     documents = found = touched = 0
     with showing(True, args.lang), filling(out) as aside, progress().stage("overlap") as bar:
         with ParquetSink(aside / "overlaps.parquet", OVERLAPS) as sink:
-            batches = task.documents(aside, outcomes)
+            batches = task.documents(aside, outcomes, quarantine)
             for rows, hit, table in in_threads(lambda b: _overlaps(questions, b), batches, threads=args.workers):
                 documents, found, touched = documents + rows, found + table.num_rows, touched + hit
                 sink.write(table)
                 bar.advance(0)
-        write_parquet(aside / "files.parquet", FILES, [pa.Table.from_pylist(outcomes, FILES)])
+        write_account(aside, outcomes, quarantine)
         task.check_read(outcomes)
     print_result(
         {

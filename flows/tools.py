@@ -63,11 +63,13 @@ class Task:
 
         return ReadJob(folder, self.source, tuple(files), Limits(), int(parse_size(self.args.memory)), raw_ids=True)
 
-    def documents(self, folder: Path, outcomes: list[dict[str, Any]]) -> Iterator[pa.RecordBatch]:
-        """Batches of all documents; what became of each file is appended to `outcomes`. Raises as `check_ids`."""
+    def documents(
+        self, folder: Path, outcomes: list[dict[str, Any]], quarantine: list[dict[str, Any]]
+    ) -> Iterator[pa.RecordBatch]:
+        """Batches of all documents; what became of files and bad records is appended. Raises as `check_ids`."""
         from pipeline.engine import documents_of
 
-        for batch in documents_of(self.job(folder, self.files), outcomes, []):
+        for batch in documents_of(self.job(folder, self.files), outcomes, quarantine):
             self.check_ids(batch)
             yield batch
 
@@ -123,6 +125,12 @@ def filling(out: Path, owned: tuple[str, ...] = ()) -> Iterator[Path]:
         if not there and out.is_dir() and not any(out.iterdir()):
             out.rmdir()
         raise
+
+
+def write_account(out: Path, outcomes: list[dict[str, Any]], quarantine: list[dict[str, Any]]) -> None:
+    """Write what became of every file, and every bad record."""
+    for name, schema, rows in (("files", FILES, outcomes), ("quarantine", QUARANTINE, quarantine)):
+        write_parquet(out / f"{name}.parquet", schema, [pa.Table.from_pylist(rows, schema)])
 
 
 def _gather(task: Task, folders: list[Path], out: Path) -> Counter[str]:

@@ -73,17 +73,29 @@ def replacing_folder(folder: Path, owned: Sequence[str]) -> Iterator[Path]:
     `owned`: subfolders that are ours to replace whole. Anything else that lies in `folder` stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    sweep_folder(folder)
     aside = folder / f".{os.getpid()}{ASIDE}"
+    shutil.rmtree(aside, ignore_errors=True)  # of a killed process that had the same number, as 1 in a container
     aside.mkdir()
     try:
         yield aside
+        new = sorted(aside.iterdir())
         for name in owned:
-            shutil.rmtree(folder / name, ignore_errors=True)
-        for path in sorted(aside.iterdir()):
+            if (folder / name).exists():  # out of the way at once, and removed at the end
+                (folder / name).replace(aside / f".old-{name}")
+        for path in new:
             path.replace(folder / path.name)
         sync_folder(folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def sweep_folder(folder: Path) -> None:
+    """Remove what processes of this machine that are no more left aside in a folder."""
+    for path in folder.glob(f".*{ASIDE}"):
+        process = path.name.removesuffix(ASIDE).rpartition(".")[2]
+        if process.isdecimal() and not _is_alive(int(process)):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def sync_folder(folder: Path) -> None:

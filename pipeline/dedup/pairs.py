@@ -38,7 +38,7 @@ from pipeline.dedup.buckets import (
 from pipeline.dedup.index import Segment
 from pipeline.dedup.templates import Priority, Templates
 from pipeline.dedup.verify import Bins, Fetch, bin_file, compare, deal, halves, pack_two
-from pipeline.storage import ASIDE, batches, open_parquet
+from pipeline.storage import ASIDE, batches, open_parquet, sweep_folder
 from schemas.errors import StoreError
 from schemas.recipe import Dedup
 
@@ -168,6 +168,7 @@ def scratch_folder(within: Path, name: str) -> Iterator[Path]:
     """
     try:
         within.mkdir(parents=True, exist_ok=True)
+        sweep_folder(within)
         with tempfile.TemporaryDirectory(prefix=f".{name}-", suffix=f".{os.getpid()}{ASIDE}", dir=within) as folder:
             yield Path(folder)
     except OSError as error:

@@ -79,9 +79,8 @@ def _place(version: Version, workspace: Workspace) -> Iterator[Workspace]:
             shutil.copytree(before.folder, store / "versions" / before.folder.name)
             for folder in ("shards", "signatures", FOLDER):
                 (store / folder).mkdir()
-            for resource in before.manifest.resources:
-                if resource.path:
-                    (store / resource.path).symlink_to(before.dataset / resource.path)
+            for path in {resource.path for resource in before.manifest.resources if resource.path}:
+                (store / path).symlink_to(before.dataset / path)
             for folder in ("shards", "signatures"):
                 for shard in before.shards:
                     (store / folder / Path(shard.path).name).symlink_to(before.dataset / folder / Path(shard.path).name)

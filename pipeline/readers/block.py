@@ -58,12 +58,14 @@ class Block(NamedTuple):
         return _without_marks(text)
 
     def keys(self) -> list[str] | None:
-        """Return the keys as strings; None where there are none, one is missing or of another type."""
+        """Return the keys as strings; None where there are none, one is missing, blank or of another type."""
         key = self.key
         if key is None or key.null_count or not (pa.types.is_string(key.type) or pa.types.is_integer(key.type)):
             return None
         values: list[str] = key.to_pylist()
-        return values if pa.types.is_string(key.type) else list(map(str, values))
+        if not pa.types.is_string(key.type):
+            return list(map(str, values))
+        return values if all(map(str.strip, values)) else None
 
     def strings(self, name: str) -> list[str | None]:
         """Return the values of `title` or `url`, without white space around them, None for empty ones."""

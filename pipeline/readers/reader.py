@@ -115,7 +115,7 @@ def record_of(number: int, row: dict[str, Any], columns: Columns) -> Record | Ba
         _string(row, columns.url),
         parse_time(row.get(columns.original_time)) if columns.original_time else None,
         parse_time(row.get(columns.last_modified_time)) if columns.last_modified_time else None,
-        None if key is None else str(key),
+        None if key is None or not str(key).strip() else str(key),
     )
 
 

@@ -1,0 +1,83 @@
+"""What tools leave in OUT, and how they take the place of what an earlier call left."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+LINES = '{"id": "a", "text": "甲乙丙丁戊己庚辛"}\n{"id": "b", "text": "别的文本一二三四"}\n'
+
+
+@pytest.fixture
+def kept(tmp_path: Path, yuliao: Callable) -> Path:
+    """An index of two documents."""
+    (tmp_path / "a.jsonl").write_text(LINES, "utf-8")
+    assert yuliao("dedup", tmp_path / "a.jsonl", "-o", tmp_path / "kept", "--index").returncode == 0
+    return tmp_path / "kept"
+
+
+def test_an_index_outlives_a_search_without_one_in_its_folder(kept: Path, yuliao: Callable) -> None:
+    assert yuliao("dedup", kept.parent / "a.jsonl", "-o", kept).returncode == 0
+    done = yuliao("dedup", kept.parent / "a.jsonl", "-o", kept.parent / "out", "--against", kept)
+    assert pq.read_table(kept.parent / "out/duplicates.parquet").num_rows == 2, done.stderr
+
+
+@pytest.mark.parametrize("more", [(), ("--index",)])
+@pytest.mark.parametrize("spec", [".", "index"])
+def test_an_output_that_is_searched_is_refused(kept: Path, yuliao: Callable, more: tuple[str, ...], spec: str) -> None:
+    done = yuliao("dedup", kept.parent / "a.jsonl", "-o", kept, "--against", kept / spec, *more)
+    assert done.returncode == 1
+    assert "is one of --against, and would be replaced" in done.stderr
+    assert (kept / "index/index.json").exists()
+
+
+def test_bad_records_are_listed(tmp_path: Path, yuliao: Callable) -> None:
+    (tmp_path / "a.jsonl").write_text(LINES + 'no json\n{"id": "a", "text": "又来一次"}\n', "utf-8")
+    assert yuliao("dedup", tmp_path / "a.jsonl", "-o", tmp_path / "out").returncode == 0
+    bad = pq.read_table(tmp_path / "out/quarantine.parquet").to_pylist()
+    assert [row["record"] for row in bad] == [2, 3]
+    assert "occurs again" in bad[1]["reason"]
+
+
+def test_records_with_a_blank_id_are_all_read(tmp_path: Path, yuliao: Callable) -> None:
+    (tmp_path / "a.csv").write_text("id,text\na,甲乙丙丁\n,戊己庚辛\n,子丑寅卯\n  ,辰巳午未\n", "utf-8")
+    (tmp_path / "b.csv").write_text("id,text\n,天地玄黄\n", "utf-8")
+    done = yuliao("ingest", tmp_path / "a.csv", tmp_path / "b.csv", "-o", tmp_path / "out")
+    assert done.returncode == 0
+    assert sum(pq.read_table(path).num_rows for path in (tmp_path / "out/documents").iterdir()) == 5
+    assert yuliao("dedup", tmp_path / "a.csv", tmp_path / "b.csv", "-o", tmp_path / "two").returncode == 0
+
+
+def test_what_killed_calls_left_is_cleared(kept: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for process in (dead.pid, os.getpid()):
+        (kept / f".{process}.aside/index").mkdir(parents=True)
+    program = "import os, sys; from flows.cli import main; d = sys.argv[2] + f'/.{os.getpid()}.aside'; os.makedirs(d); "
+    call = [sys.executable, "-c", program + "sys.exit(main(['dedup', sys.argv[1], '-o', sys.argv[2]]))"]
+    subprocess.run([*call, kept.parent / "a.jsonl", kept], check=True, capture_output=True)
+    assert [path.name for path in kept.glob(".*")] == [f".{os.getpid()}.aside"]  # that process is alive
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (("dedup", "a.jsonl", "-o", "a.jsonl"), "a.jsonl"),
+        (("dedup", "a.jsonl", "-o", "a.jsonl/x"), "a.jsonl"),
+        (("index", "kept", "--remove", "nofile"), "nofile"),
+        (("index", "kept", "--remove", "bytes"), "save the file as UTF-8"),
+    ],
+)
+def test_a_path_that_cannot_be_used_is_named_in_one_line(
+    kept: Path, yuliao: Callable, monkeypatch: pytest.MonkeyPatch, call: tuple[str, ...], named: str
+) -> None:
+    monkeypatch.chdir(kept.parent)
+    (kept.parent / "bytes").write_bytes(b"\xd6\xd0\xff")
+    done = yuliao(*call)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert named in done.stderr.splitlines()[-1]
