@@ -85,3 +85,21 @@ def test_other_files_or_another_recipe_are_refused(published: Path) -> None:
     published.write_text(RECIPE + "select: []\n", encoding="utf-8")
     with pytest.raises(StoreError, match="is not the recipe of t/c@1.1.0 any more"):
         again(published, version)
+
+
+def test_a_version_whose_sources_share_a_table_of_lines_is_made_again(
+    make_corpus: Callable[..., Path], curate_here: Callable[..., dict]
+) -> None:
+    sources = "\n".join(f"  - {{id: {id}, path: raw/{id}, license: public-domain}}" for id in "ab")
+    recipe = make_corpus(
+        {"a/1.txt": article(1), "b/2.txt": article(2)},
+        f"dataset: t/c\nsources:\n{sources}\npublish: {{license: public-domain}}\npassages: {{action: remove}}\n",
+    )
+    curate_here(recipe)
+    (recipe.parent / "raw/a/3.txt").write_text(article(3), encoding="utf-8")
+    curate_here(recipe)
+    version = latest(recipe)
+    paths = [resource.path for resource in version.manifest.resources if resource.path]
+    assert len(paths) == 2
+    assert len(set(paths)) == 1  # nothing recurs in either
+    assert again(recipe, version) == []
