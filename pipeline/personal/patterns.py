@@ -35,6 +35,7 @@ TABLES = (
     *("regions.tsv", "mobile_prefixes.txt", "area_codes.txt", "plate_letters.txt", "surnames.txt"),
     *("labels.tsv", "allowed.tsv", "examples.tsv"),
 )
+_PLACE = 40  # characters before a road in which its province must begin; by hand
 _CONTEXT = 24  # characters before a number in which its word must stand; by hand
 # Ranks, by hand, not probabilities: a check digit with region or date; a table or a check with a word; shape or word.
 _SURE, _LIKELY, _PERHAPS = 0.99, 0.9, 0.7
@@ -70,7 +71,7 @@ _NOBODY = re.compile(
     re.I,
 )
 _ROAD = "(?:路|街|大道|巷|胡同|村|里|弄|道|段|条|苑|小区|公寓)"
-_PLACE = re.compile(rf"(?:{_HAN}|[0-9A-Za-z·-]){{1,40}}$")
+_NO_PLACE = re.compile("[^0-9A-Za-z·\u3400-\u4dbf\u4e00-\u9fff-]")
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
@@ -241,7 +242,7 @@ def find(text: str, types: Sequence[Type] = TYPES) -> list[Span]:
         last = found[-1].end if found else 0
         if start < last or not shape.check(_bare(kind, match)) or _beside_label(folded, start, match.end()):
             continue
-        window = _window(folded, start, last)
+        window = _window(folded, max(last, start - (_PLACE if kind == "address" else _CONTEXT)), start)
         span = _placed(kind, shape, match, window, _follows(folded, start, found, kind))
         if span is None or (kind, _bare(kind, match)) in _examples():
             continue
@@ -276,15 +277,14 @@ def _bare(kind: Type, match: re.Match[str]) -> str:
     return text.translate(_SEPARATORS).upper()
 
 
-def _window(folded: str, start: int, last: int) -> str:
+def _window(folded: str, begin: int, end: int) -> str:
     """The words before a number: on its line, after what was found before it and after any bracket."""
-    window = folded[max(last, start - _CONTEXT) : start]
-    return _BOUNDARY.split(window)[-1]
+    return _BOUNDARY.split(folded[begin:end])[-1]
 
 
 def _follows(folded: str, start: int, found: Sequence[Span], kind: Type) -> bool:
     """Whether a number stands in a list behind one of its type that is found, or was replaced by a label."""
-    before = folded[max(0, start - 24) : start]
+    before = folded[max(0, start - _CONTEXT) : start]
     rest = before.rstrip(_BETWEEN)
     gap = len(before) - len(rest)
     if not 1 <= gap <= 4:
@@ -309,15 +309,16 @@ def _placed(kind: Type, shape: _Shape, match: re.Match[str], window: str, follow
     return Span(kind, start, end, shape.confidence)
 
 
+@cache
+def _region_names() -> re.Pattern[str]:
+    return re.compile("|".join(name for name in checks.regions().values() if name))
+
+
 def _address_start(window: str) -> int | None:
     """How many characters before the road the address begins: at a province, a city, or after a word."""
-    place = _PLACE.search(window)
-    if place is None:
-        return None
-    text = place[0]
-    names = [at for name in checks.regions().values() if name and (at := text.find(name)) >= 0]
-    if names:
-        return len(text) - min(names)
+    text = _NO_PLACE.split(window)[-1]
+    if region := _region_names().search(text):
+        return len(text) - region.start()
     if city := re.search(rf"(?:^|[住在于址至到])({_HAN}{{2,3}}市{_HAN}{{1,6}}[区县市])", text):
         return len(text) - city.start(1)
     label = _table("labels.tsv")["address"].search(window)
