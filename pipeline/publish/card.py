@@ -277,11 +277,16 @@ def _personal(manifest: Manifest) -> str:
             "本版本没有遮盖个人信息的步骤；文本是否含有个人信息，未说明。",
         )
     types = ", ".join(map(_code, step.params.get("types", []))) or NOT_STATED
+    others = step.params.get("actions", {}).items()
+    action = _code(step.params.get("action", "redact")) + "".join(f"; {_code(t)}: {_code(a)}" for t, a in others)
     return _both(
-        f"The step {_code(PERSONAL)} replaced what its patterns and check digits recognise ({types}) by a placeholder. "
-        "Names, addresses and whatever is written otherwise are not recognised; this is no anonymisation.",
-        f"步骤 {_code(PERSONAL)} 已将其模式与校验位能识别的内容（{types}）替换为占位符。"
-        "姓名、地址及以其他方式书写的信息不在识别之列；这不等于匿名化。",
+        f"The step {_code(PERSONAL)} looked for what its patterns and check digits recognise ({types}) and treated it "
+        f"({action}): `redact` puts a placeholder, `mask` hides most digits, `pseudonymise` puts a keyed pseudonym, "
+        "`flag` changes nothing. Other types, and whatever is written otherwise, are not recognised; this is no "
+        "anonymisation.",
+        f"步骤 {_code(PERSONAL)} 查找其模式与校验位能识别的内容（{types}），处置方式为 {action}："
+        "`redact` 换成占位符，`mask` 隐去大部分数字，`pseudonymise` 换成带密钥的假名，`flag` 不改动。"
+        "其他类型及以其他方式书写的信息不在识别之列；这不等于匿名化。",
     )
 
 

@@ -121,7 +121,7 @@ def typical() -> Run:
             ("web", "plain English without Han", None, None),
             ("web", "Mix 中文与英文混排的一句话", None, None),
             ("web", "abcdefg 天地玄", None, None),
-            ("web", "手机13800138000请联系我们的编辑部", None, None),
+            ("web", "手机13912345678请联系我们的编辑部", None, None),
             (
                 "web",
                 "</script><script>alert(1)</script>天地玄黄宇宙洪荒日月盈昃辰宿列张天地玄黄宇宙𠀀\u2028\"'",
