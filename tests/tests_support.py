@@ -37,3 +37,11 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, s
     status = main([str(argument) for argument in arguments])
     out, err = capsys.readouterr()
     return status, out, err
+
+
+def edited(dice, source, edits):
+    """A text with some characters replaced by ones from U+5400 on, at places that `dice` (random.Random) draws."""
+    chars = list(source)
+    for place in dice.sample(range(len(chars)), edits):
+        chars[place] = chr(dice.randrange(0x5400, 0x5800))
+    return "".join(chars)

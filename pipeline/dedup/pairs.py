@@ -119,15 +119,15 @@ def find_pairs(
     run, progress = run or in_threads, progress or (lambda *_: None)
     priority = priority or (lambda rows: np.argsort(-signed.chars[rows].astype(np.int64), kind="stable"))
     bases = np.cumsum([0, *(len(segment) for segment in against)])
-    if bases[-1] + signed.rows > MOST_ROWS:
+    base = int(bases[-1])
+    if base + signed.rows > MOST_ROWS:
         raise StoreError(f"more than {MOST_ROWS:,} documents; compare with fewer versions at once")
     groups = group_rows(signed.hashes, signed.blank)
     twins = _twins(signed, groups, against, bases)
     if not dedup.near:
         nothing = np.empty(0, np.uint64)
-        return _numbered(nothing, np.empty(0), groups, twins, int(bases[-1]))
+        return _numbered(nothing, np.empty(0), groups, twins, base)
     paths, large = _candidates(signed, groups, against, bases, scratch, run, progress)
-    base = int(bases[-1])
     templates = Templates.of(large, signed, base, priority, memory, run)
     if templates.groups:
         estimate = signed.finer_estimate(templates.rows, base)
@@ -140,7 +140,7 @@ def find_pairs(
         path.unlink()
     texts = _Texts(signed, starts, fetch, against, bases)
     pairs, jaccard = _verified(candidates, templates, texts, scratch, memory, run, progress)
-    return _numbered(pairs, jaccard, groups, twins, int(bases[-1]))
+    return _numbered(pairs, jaccard, groups, twins, base)
 
 
 def in_threads(function: Callable[[Any], Any], items: Iterable[Any], *, threads: int | None = None) -> Iterator[Any]:

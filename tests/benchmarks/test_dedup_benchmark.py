@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests_support import edited
 
 from benchmarks.dedup.corpus import COPIES, copies, make_large, points_of
 from benchmarks.dedup.report import write_report
@@ -20,13 +21,6 @@ ROOT = Path(__file__).parents[2]
 
 def text(dice, length=200):
     return "".join(chr(dice.randrange(0x4E00, 0x5400)) for _ in range(length))
-
-
-def edited(dice, source, edits):
-    chars = list(source)
-    for place in dice.sample(range(len(chars)), edits):
-        chars[place] = chr(dice.randrange(0x5400, 0x5800))
-    return "".join(chars)
 
 
 def sets_jaccard(one, other):

@@ -5,6 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests_support import edited
 
 from pipeline.dedup.signature import parameters, sign_for
 from pipeline.overlap.estimate import METADATA, estimate, parameters_of
@@ -28,13 +29,6 @@ def signed(tmp_path):
 
 def text(dice, length=160):
     return "".join(chr(dice.randrange(0x4E00, 0x5400)) for _ in range(length))
-
-
-def edited(dice, source, edits):
-    chars = list(source)
-    for place in dice.sample(range(len(chars)), edits):
-        chars[place] = chr(dice.randrange(0x5400, 0x5800))
-    return "".join(chars)
 
 
 def jaccard(one, other):
