@@ -110,13 +110,17 @@ def _load_kernels() -> None:
 
 
 def index_command(args: Any) -> int:
-    """Remove documents by id from the index that `dedup --index` left, or say what it holds."""
+    """Remove documents by id from the index that `dedup --index` left, check it, or say what it holds."""
     from pipeline.dedup.index import Index, parameters_of
 
     folder = _index_folder(Path(args.index))
     if folder is None:
         raise StoreError(f"{args.index}: no index here; `yuliao dedup INPUT -o {args.index} --index` leaves one")
     index = Index.open(folder, args.index, _with(parameters_of(folder)))
+    faults = [fault for segment in index.segments for fault in segment.faults()] if args.verify else []
+    if faults:
+        print(say("verify.faults", args.lang), *faults, sep="\n", file=sys.stderr)  # noqa: T201
+        return 1
     removed = 0
     if args.remove:
         lines = Path(args.remove).read_text("utf-8-sig").splitlines()

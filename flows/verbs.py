@@ -299,13 +299,18 @@ def _tool_verbs(make: _Verbs) -> None:
 
     index = make.verb(
         "index",
-        "what the index that `dedup --index` left holds; remove documents from it",
-        "查看 `dedup --index` 留下的索引，或从中移除文档",
+        "what the index that `dedup --index` left holds; check it, or remove documents from it",
+        "查看或核验 `dedup --index` 留下的索引，或从中移除文档",
         "yuliao index out --remove ids.txt",
     )
     index.add_argument("index", metavar="OUT", help=say("folder that `dedup` wrote", "`dedup` 的输出目录"))
     index.add_argument(
         "--remove", metavar="FILE", help=say("text file of ids to remove, one a line", "要移除的编号，每行一个")
+    )
+    index.add_argument(
+        "--verify",
+        action="store_true",
+        help=say("read all of it and compare checksums", "读取全部内容并核对校验和"),
     )
 
 
