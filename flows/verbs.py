@@ -104,9 +104,13 @@ class _Verbs:
         parser.add_argument(
             "-o", "--out", required=required, metavar="OUT", help=self.say("folder to write into", "输出目录")
         )
-        made = self.say("made from path and place", "由路径与序号生成")
         parser.add_argument(
-            "--id-column", metavar="NAME", help=f"{self.say('field of the id', '编号字段')} ({usual or made})"
+            "--id-column",
+            metavar="NAME",
+            help=self.say(
+                f"field of the id, or `none`: made from path and place (default: {usual or 'none'})",
+                f"编号字段；`none` 表示由路径与序号生成（默认 {usual or 'none'}）",
+            ),
         )
         parser.set_defaults(usual_id=usual)
         parser.add_argument("--text-column", metavar="NAME", help=self.say("field of the text", "正文字段"))

@@ -1,6 +1,8 @@
 """The command line, verb by verb, in this process: results, exit status, messages in two languages."""
 
+import ast
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -15,8 +17,10 @@ from tests_support import article, call
 
 from flows import show, words
 from flows.cli import language, main
+from flows.tools import for_tools
 from flows.verbs import build_parser
 from pipeline.plan import parse_recipe
+from schemas.errors import RecipeError, SourceError
 
 Make = Callable[..., Path]
 Run = Callable[..., dict]
@@ -317,12 +321,32 @@ def test_results_in_chinese_hold_no_english_sentence(
     assert err.startswith("yuliao show 错误：")
 
 
+def test_every_error_that_is_said_in_chinese_is_one_that_the_code_raises() -> None:
+    root = Path(words.__file__).parent.parent
+    raised = set()
+    for path in (path for package in ("schemas", "pipeline", "flows") for path in root.glob(f"{package}/**/*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                raised.add(node.args[0].value)
+    raised |= {for_tools(text) for text in raised if isinstance(text, str)}
+    assert set(words._words()["errors"]) <= raised
+
+
+def test_an_error_is_said_in_chinese_with_its_values_and_in_english_where_it_has_no_chinese() -> None:
+    error = pickle.loads(pickle.dumps(SourceError("no file at {path}; check INPUT", path="a{b}.txt")))
+    assert words.told(error, "en") == str(error) == "no file at a{b}.txt; check INPUT"
+    assert words.told(error, "zh") == "a{b}.txt 处没有文件；请检查 INPUT"
+    assert words.told(RecipeError("nothing but {braces}"), "zh") == "nothing but {braces}"
+
+
 def test_every_word_stands_in_both_languages_with_the_same_blanks() -> None:
     table = words._words()
     for key, text in table["texts"].items():
         assert set(text) == {"en", "zh"}, key
         blanks = [set(re.findall(r"\{(\w+)\}", text[lang])) for lang in ("en", "zh")]
         assert blanks[0] == blanks[1], key
+    for template, chinese in table["errors"].items():
+        assert set(re.findall(r"\{(\w+)\}", template)) == set(re.findall(r"\{(\w+)\}", chinese)), template
     assert words.stage("write shards", "zh") == "写分片"
     assert words.stage("write shards", "en") == "write shards"
     assert [words.count(n, "shards", "en") for n in (0, 1, 2)] == ["0 shards", "1 shard", "2 shards"]
