@@ -4,6 +4,7 @@ import ast
 import json
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -234,6 +235,37 @@ def test_an_unknown_version_is_named_with_the_known_ones(
     status, _, err = call(capsys, "show", name, "--workspace", published)
     assert status == 1
     assert message in err
+
+
+def test_a_broken_version_is_named_in_one_line_and_the_others_are_listed(
+    published: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = published / "store/test/corpus"
+    for name in ("other", "third"):
+        shutil.copytree(good, good.with_name(name))
+    manifest = good.with_name("other") / "versions/v1.0.0/manifest.json"
+    manifest.write_text("{", encoding="utf-8")
+    publication = good.with_name("third") / "versions/v1.0.0/publication.json"
+    publication.unlink()
+    status, out, err = call(capsys, "list", "--workspace", published, "--json")
+    assert (status, [row["dataset"] for row in json.loads(out)]) == (1, ["test/corpus"])
+    first, second = err.splitlines()
+    assert first.startswith(f"yuliao list: {manifest}: no manifest of a format this program knows (Invalid JSON: ")
+    assert first.endswith("; restore it from a copy or a mirror")
+    assert second == f"yuliao list: {publication}: is missing; restore it from a copy or a mirror"
+    manifest.write_text('{"dataset": "a"}', encoding="utf-8")
+    assert "(version: Field required)" in call(capsys, "show", "test/other", "--workspace", published)[2]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["show", "a/b"], ["report", "a/b"], ["verify", "a/b"], ["explain", "x"]]
+)
+def test_a_workspace_that_is_not_there_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    status, out, err = call(capsys, *arguments, "--workspace", tmp_path / "nosuch")
+    assert (status, out) == (1, "")
+    assert err == f"yuliao {arguments[0]}: {tmp_path / 'nosuch'}: no such folder; check --workspace\n"
 
 
 SUMMARY = {
