@@ -194,13 +194,14 @@ def deploy_command(args: Any) -> int:
     recipe = Path(args.recipe).resolve()
     plan = Plan.load(recipe)
     server.prepare()
+    from flows.deploy import register, schedule_of
+
+    schedule = schedule_of(args.cron, args.timezone)
     if not server.configured():
         raise CorpusError(
             "a deployment needs a running Prefect server: start one with `prefect server start`, "
             "or set PREFECT_API_URL to yours"
         )
-    from flows.deploy import register
-
     parameters = {
         "recipe": str(recipe),
         "workspace": str(Path(args.workspace).resolve()) if args.workspace else None,
@@ -208,7 +209,7 @@ def deploy_command(args: Any) -> int:
         "memory": args.memory,
     }
     name = args.name or plan.recipe.dataset.replace("/", "--")
-    register(name, parameters, pool=args.pool, cron=args.cron, timezone=args.timezone)
+    register(name, parameters, pool=args.pool, schedule=schedule)
     out(say("deploy.done", args.lang, name=name))
     out(f"  prefect worker start --pool {args.pool}")
     out(f"  prefect deployment run curate/{name}")

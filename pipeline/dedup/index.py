@@ -41,7 +41,7 @@ from pipeline.dedup.buckets import (
 )
 from pipeline.dedup.candidates import LOW, equal_bits, leaders
 from pipeline.dedup.checked import CheckedFile, CheckedWriter, note_of, write_checked
-from pipeline.dedup.signature import fingerprints, parameters, sign_for
+from pipeline.dedup.signature import differences, fingerprints, parameters, sign_for
 from pipeline.storage import ASIDE, read_json, replacing, sync_folder, write_json
 from pipeline.text import CodePoints
 from schemas.errors import StoreError
@@ -122,9 +122,8 @@ class Segment:
     def removed(self) -> npt.NDArray[np.uint32]:
         """The rows that were removed, ascending."""
         path = self.folder / "removed.arrow"
-        if not path.exists():
-            return np.empty(0, np.uint32)
-        return np.asarray(self._file(path.name, pa.OSFile).batch(0).column("row"))
+        rows = self._file(path.name, pa.OSFile).batch(0).column("row") if path.exists() else []
+        return np.asarray(rows, np.uint32)
 
     def ids(self, rows: Rows) -> pa.Array:
         """Return the ids of some rows."""
@@ -223,11 +222,12 @@ def _listed(folder: Path) -> dict[str, Any]:
 
 def check_parameters_match(stored: dict[str, Any], dedup: Dedup, where: object) -> None:
     """Raise StoreError, naming each difference, when an index was made with parameters other than those of `dedup`."""
-    wanted = parameters(dedup)
-    other = [f"{name} {stored.get(name)}, not {value}" for name, value in wanted.items() if stored.get(name) != value]
+    other = "; ".join(f"{name} {one}, not {wanted}" for name, one, wanted in differences(stored, parameters(dedup)))
     if other:
         raise StoreError(
-            f"{where}: made with {'; '.join(other)}; compare with the same parameters, or make the index again"
+            "{where}: made with {differences}; compare with the same parameters, or make the index again",
+            where=where,
+            differences=other,
         )
 
 

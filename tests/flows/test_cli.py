@@ -207,6 +207,15 @@ def test_verify_makes_the_version_again(published: Path, capsys: pytest.CaptureF
     assert "a rebuild needs them as they were" in err
 
 
+def test_verify_says_in_words_where_a_version_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = {"python": "3.11.7", "pyarrow": "1.0"}
+    version = SimpleNamespace(manifest=SimpleNamespace(environment=made))
+    monkeypatch.setattr("pipeline.publish.version.environment", lambda: made | {"pyarrow": "2.0", "unicode": "15"})
+    found = SimpleNamespace(notes=["x"], faults=["y"])
+    (line,) = show.verify_lines(version, found, "en")
+    assert line.startswith("made with pyarrow 1.0, unicode -, here pyarrow 2.0, unicode 15: bytes of a rebuild")
+
+
 def test_report_of_a_run_by_its_first_digits(published: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder,) = (published / "workspace/runs").iterdir()
     report = json.loads(call(capsys, "report", folder.name[:8], "--workspace", published, "--json")[1])
