@@ -44,11 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     lang = language(arguments)
-    parser = build_parser(lang)
-    args = parser.parse_args(arguments)
+    args = build_parser(lang).parse_args(arguments)
     args.lang = lang
-    if args.verb == "overlap" and bool(args.eval) != bool(args.inputs and args.out):
-        parser.error(say("overlap.misuse", lang))
+    if args.verb == "overlap" and (bool(args.inputs), bool(args.out)) != (bool(args.eval),) * 2:
+        args.misuse(say("overlap.misuse", lang))
     module = _MODULES.get(args.verb, "flows.commands")
     try:
         command: Callable[[Any], int] = getattr(importlib.import_module(module), args.verb + "_command")

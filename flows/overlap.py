@@ -11,7 +11,7 @@ from flows.dedup import named_version
 from flows.progress import progress, showing
 from flows.tools import Task, filling, print_result, write_account
 from flows.words import count, say
-from pipeline.storage import ParquetSink
+from pipeline.storage import ParquetSink, write_json
 from schemas.errors import StoreError
 
 # One row a question in a document; `start` and `end` count characters of the text as read, `text` is what stands there.
@@ -93,16 +93,15 @@ def _questions(args: Any) -> int:
                 bar.advance(0)
         write_account(aside, outcomes, quarantine)
         task.check_read(outcomes)
-    print_result(
-        {
+        summary = {
             "documents": documents,
             "with_overlap": touched,
             "overlaps": found,
             "questions": len(questions),
             "questions_too_general": questions.left_out,
-            "out": str(out),
         }
-    )
+        write_json(aside / "summary.json", {**summary, "eval": args.eval})
+    print_result({**summary, "out": str(out)})
     return 0
 
 

@@ -271,6 +271,7 @@ def _tool_verbs(make: _Verbs) -> None:
         "yuliao overlap docs.jsonl --eval cmmlu.jsonl -o out",
     )
     make.inputs(overlap, required=False)
+    overlap.set_defaults(misuse=overlap.error)
     which = overlap.add_mutually_exclusive_group(required=True)
     which.add_argument(
         "--signatures",

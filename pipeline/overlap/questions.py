@@ -1,7 +1,8 @@
 """Evaluation questions, compiled: what decontamination looks for in documents.
 
-A file of questions is JSON lines (plain, gzip, zstd), Parquet or CSV. A question has an id (`id` or `bench_id`) and a
-text (`question` or `text`), and may have `options` and `benchmark` (default: the file's name).
+A file of questions is JSON lines (plain, gzip, zstd), Parquet or CSV. A question has an id (`id`, `bench_id`, or a
+column without a name, as CMMLU has it) and a text (`question` or `text`), and may have options (`options`, or columns
+`A`, `B`, ...) and `benchmark` (default: the file's name). Names of fields may be capitals.
 
 What is compared is the match form, so a question in Traditional, full-width or re-punctuated form is the same. Each of
 its 5-grams weighs the less the more questions share it (`1 - log df / log N`, an inverse document frequency), and
@@ -17,8 +18,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
@@ -48,7 +50,7 @@ FILTER = 32  # bits of the filter for each 5-gram: 3 of 100 characters pass it b
 _STOCK = "stock_phrases.txt"
 # What stands before an option: A. (B) C、 ④
 _LABEL = re.compile(r"^\s*(?:[(（\[【]\s*[A-Za-z0-9]\s*[)）\]】]|[A-Za-z0-9]\s*[.．、:：)）]|[①-⑳])\s*")
-_IDS, _TEXTS = ("bench_id", "id"), ("question", "text")
+_IDS, _TEXTS = ("bench_id", "id", ""), ("question", "text")
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,27 @@ class Questions:
 
     @classmethod
     def load(cls, paths: Sequence[Path]) -> "Questions":
-        """Read and compile files. Raises SourceError naming file, line and remedy for what is no question."""
-        return cls.of([question for path in paths for question in read(path)])
+        """Read and compile files. Raises SourceError naming file, line and remedy for what is no question.
+
+        Also where two of a benchmark have one id: what is found would not say which.
+        """
+        found: dict[tuple[str, str], str] = {}
+        questions = []
+        for path in paths:
+            for place, question in read(path):
+                where = f"{path}, {place}"
+                earlier = found.setdefault((question.benchmark, question.id), where)
+                if earlier is not where:
+                    raise SourceError(
+                        "{where}: the id '{id}' of benchmark '{benchmark}' is that of {earlier}; give each question an "
+                        "id of its own, or each benchmark a name in a field `benchmark`",
+                        where=where,
+                        id=question.id,
+                        benchmark=question.benchmark,
+                        earlier=earlier,
+                    )
+                questions.append(question)
+        return cls.of(questions)
 
     @classmethod
     def of(cls, questions: Sequence[Question]) -> "Questions":
@@ -97,22 +118,40 @@ def identity(paths: Sequence[Path]) -> str:
     return digest("questions", [sha256_file(path) for path in paths])
 
 
-def read(path: Path) -> Iterator[Question]:
-    """Yield the questions of a file. Raises SourceError naming file, line and remedy, also where there is none."""
+def read(path: Path) -> Iterator[tuple[str, Question]]:
+    """Yield the questions of a file, each with its place.
+
+    Raises SourceError naming file, line and remedy, also where there is none.
+    """
     if not path.is_file():
-        raise SourceError(f"{path}: no such file of evaluation questions; check the path")
+        raise SourceError("{path}: no such file of evaluation questions; check the path", path=path)
     many = 0
-    for place, row in _rows(path):
+    for place, found in _rows(path):
+        row: dict[str, Any] = {}
+        for name, value in found.items():
+            row.setdefault(str(name).strip().lower(), value)
         id, text = _first(row, _IDS), _first(row, _TEXTS)
         if id is None or not isinstance(text, str):
-            names = " or ".join(f"`{name}`" for name in (_IDS if id is None else _TEXTS))
-            there = ", ".join(map(str, row)) or "nothing"
-            raise SourceError(f"{path}, {place}: no {names}; it has: {there}. Give the field that name")
+            names = " or ".join(f"`{name}`" for name in (_IDS if id is None else _TEXTS) if name)
+            there = ", ".join(map(str, found)) or "nothing"
+            raise SourceError(
+                "{path}, {place}: no {names}; it has: {there}. Give the field that name",
+                path=path,
+                place=place,
+                names=names,
+                there=there,
+            )
         benchmark = str(row.get("benchmark") or path.name.split(".")[0])
-        yield Question(*map(_clean, (str(id), benchmark, text, _told(row.get("options")))))
+        options = _told(row.get("options") or _lettered(row))
+        yield place, Question(*map(_clean, (str(id), benchmark, text, options)))
         many += 1
     if not many:
-        raise SourceError(f"{path}: no evaluation question in it; give JSON lines, Parquet or CSV with some")
+        raise SourceError("{path}: no evaluation question in it; give JSON lines, Parquet or CSV with some", path=path)
+
+
+def _lettered(row: dict[str, Any]) -> list[Any]:
+    """The values of fields `a`, `b`, ... as far as there are some."""
+    return [row[letter] for letter in takewhile(lambda c: row.get(c) not in (None, ""), ascii_lowercase)]
 
 
 def _told(options: Any) -> str:

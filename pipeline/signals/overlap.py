@@ -29,7 +29,7 @@ class Overlap(Signal):
     """
 
     kind: ClassVar[str] = "overlap"
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
 
     eval: tuple[str, ...] = Field((), description="files of questions: JSON lines, Parquet or CSV")
     _pinned: str | None = PrivateAttr(None)

@@ -101,3 +101,37 @@ def test_a_damaged_index_is_named_with_its_remedy(kept: Path, capsys: pytest.Cap
     status, _, err = call(capsys, "dedup", kept.parent / "a.jsonl", "-o", kept.parent / "out", "--against", kept)
     assert status == 1
     assert f"{texts}: is missing; make the index again" in err
+
+
+def test_overlap_leaves_a_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    question = "下列关于国家保障自然资源合理利用的表述，符合宪法规定的是哪一项"
+    (tmp_path / "cmmlu.csv").write_text(f",Question,A,B\n0,{question},甲,乙\n", "utf-8")
+    (tmp_path / "a.txt").write_text(f"练习：{question}？", "utf-8")
+    bench = str(tmp_path / "cmmlu.csv")
+    status, out, err = call(capsys, "overlap", tmp_path / "a.txt", "--eval", bench, "-o", tmp_path / "out")
+    assert status == 0, err
+    summary = json.loads((tmp_path / "out/summary.json").read_text("utf-8"))
+    assert summary == {
+        "documents": 1,
+        "with_overlap": 1,
+        "overlaps": 1,
+        "questions": 1,
+        "questions_too_general": 0,
+        "eval": [bench],
+    }
+    assert {**json.loads(out), "eval": [bench]} == {**summary, "out": str(tmp_path / "out")}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--eval", "x"], ["in", "--eval", "x"], ["in", "--signatures", "a", "b"], ["-o", "out", "--signatures", "a", "b"]],
+)
+def test_overlap_takes_no_argument_that_it_would_not_use(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        call(capsys, "overlap", *arguments)
+    err = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert err.startswith("usage: yuliao overlap ")
+    assert "--eval needs INPUT and -o OUT; --signatures takes neither" in err

@@ -189,15 +189,36 @@ ROWS = [
 def test_files_of_questions_of_any_kind_are_read(tmp_path):
     lines = "\n".join(json.dumps(row) for row in ROWS) + "\n\n"
     (tmp_path / "bench.v1.jsonl").write_text(lines, "utf-8-sig")
-    one, two = read(tmp_path / "bench.v1.jsonl")
+    (_, one), (place, two) = read(tmp_path / "bench.v1.jsonl")
+    assert place == "line 2"
     assert (one.id, one.benchmark, one.options) == ("x/1", "cmmlu", "A. 土地\nB. 资金")
     assert (two.id, two.benchmark, two.text) == ("2", "bench", STEMS[1] + "\ufffd")
     pq.write_table(pa.Table.from_pylist(ROWS[:1]), tmp_path / "a.parquet")
-    assert list(read(tmp_path / "a.parquet")) == [one]
+    assert list(read(tmp_path / "a.parquet")) == [("record 0", one)]
     (tmp_path / "a.v1.csv").write_text(f'id,question\n7,"{STEMS[2]}"\n', "utf-8")
-    assert next(read(tmp_path / "a.v1.csv")).text == STEMS[2]
+    assert next(read(tmp_path / "a.v1.csv"))[1].text == STEMS[2]
     (tmp_path / "map.jsonl").write_text(json.dumps({**ROWS[0], "options": {"A": "土地", "B": "资金"}}), "utf-8")
-    assert next(read(tmp_path / "map.jsonl")).options == "土地\n资金"
+    assert next(read(tmp_path / "map.jsonl"))[1].options == "土地\n资金"
+
+
+def test_columns_a_to_d_are_options_and_a_first_column_without_a_name_is_the_id(tmp_path):
+    table = f",Question,A,B,C,D,Answer\n0,{STEMS[0]},土地,资金,人口,,A\n1,{STEMS[1]},,,,,B\n"
+    (tmp_path / "agronomy.csv").write_text(table, "utf-8")
+    one, two = (question for _, question in read(tmp_path / "agronomy.csv"))
+    assert one == Question("0", "agronomy", STEMS[0], "土地\n资金\n人口")
+    assert (two.id, two.options) == ("1", "")
+
+
+def test_two_questions_of_a_benchmark_under_one_id_are_refused_with_both_places(tmp_path):
+    line = json.dumps({"id": "7", "question": STEMS[0]})
+    for name in ("a.jsonl", "b.jsonl"):
+        (tmp_path / name).write_text(line, "utf-8")
+    assert len(Questions.load([tmp_path / "a.jsonl", tmp_path / "b.jsonl"])) == 2  # of two benchmarks
+    (tmp_path / "b.jsonl").write_text(f"\n{line}\n\n{line}\n", "utf-8")
+    with pytest.raises(
+        SourceError, match=r"b\.jsonl, line 4: the id '7' of benchmark 'b' is that of .*b\.jsonl, line 2;"
+    ):
+        Questions.load([tmp_path / "b.jsonl"])
 
 
 @pytest.mark.parametrize(
