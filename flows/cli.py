@@ -3,9 +3,12 @@
 import importlib
 import os
 import select
+import signal
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, TextIO
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn, TextIO
 
 from flows.verbs import LANGUAGES, build_parser
 from flows.words import say, told
@@ -30,7 +33,11 @@ _MODULES |= {"index": "flows.dedup", "overlap": "flows.overlap"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a verb. Returns 0 when done, 1 when it failed or nobody reads its results any more, 2 for wrong use."""
+    """Run a verb.
+
+    Returns 0 when done, 1 when it failed, was interrupted or nobody reads its results any more, 2 for wrong use, 143
+    (128 and the signal's number, as shells have it) when it was told to end.
+    """
     try:
         try:
             return _run(list(sys.argv[1:] if arguments is None else arguments))
@@ -50,8 +57,9 @@ def _run(arguments: list[str]) -> int:
         args.misuse(say("overlap.misuse", lang))
     module = _MODULES.get(args.verb, "flows.commands")
     try:
-        command: Callable[[Any], int] = getattr(importlib.import_module(module), args.verb + "_command")
-        return command(args)
+        with _terminable():
+            command: Callable[[Any], int] = getattr(importlib.import_module(module), args.verb + "_command")
+            return command(args)
     except CorpusError as error:
         print(say("error", lang, verb=args.verb, error=told(error, lang)), file=sys.stderr)  # noqa: T201
         return error.exit_status
@@ -60,9 +68,32 @@ def _run(arguments: list[str]) -> int:
     except (OSError, UnicodeDecodeError) as error:  # of a path that was given, or of the machine
         print(say("error", lang, verb=args.verb, error=_of_system(error)), file=sys.stderr)  # noqa: T201
         return 1
-    except KeyboardInterrupt:
-        print(say("error", lang, verb=args.verb, error=say("stopped", lang)), file=sys.stderr)  # noqa: T201
-        return 1
+    except KeyboardInterrupt as end:
+        out = getattr(args, "out", None)
+        stopped = say("stopped.tool", lang, out=out) if out else say("stopped", lang)
+        print(say("error", lang, verb=args.verb, error=stopped), file=sys.stderr)  # noqa: T201
+        return 128 + signal.SIGTERM if isinstance(end, _Terminated) else 1
+
+
+class _Terminated(KeyboardInterrupt):
+    """The process was told to end."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, so that what is half done is cleared away."""
+
+    def end(_signal: int, _frame: object) -> NoReturn:
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():  # only that one may
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _of_system(error: OSError | UnicodeDecodeError) -> str:

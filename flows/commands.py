@@ -169,7 +169,7 @@ def _run(args: Any, root: Path | None) -> dict[str, Any]:
 
 
 def _end_at_once(lang: str) -> None:
-    """Let Ctrl-C end the whole command: files appear whole or not at all, and workers end with their parent.
+    """Let Ctrl-C and SIGTERM end the whole command: files appear whole or not at all, workers end with their parent.
 
     An exception would have to pass Prefect's engine and client, which may swallow it or wait for a server that the
     same Ctrl-C ended.
@@ -179,12 +179,14 @@ def _end_at_once(lang: str) -> None:
     # The tracker of the workers' semaphores outlives us by a moment, frees them, and would warn that it had to.
     os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker")
 
-    def end(_signal: int, _frame: object) -> None:
+    def end(number: int, _frame: object) -> None:
         progress().stop()
-        print(say("error", lang, verb="run", error=say("stopped", lang)), file=sys.stderr, flush=True)  # noqa: T201
-        os._exit(1)
+        stopped = say("stopped.run", lang)
+        print(say("error", lang, verb="run", error=stopped), file=sys.stderr, flush=True)  # noqa: T201
+        os._exit(1 if number == signal.SIGINT else 128 + number)
 
-    signal.signal(signal.SIGINT, end)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
 
 
 def deploy_command(args: Any) -> int:

@@ -43,6 +43,8 @@ class WorkerPool:
             # After an error or Ctrl-C nobody waits for the rest; each file appears whole or not at all.
             for process in processes:
                 process.terminate()
+            for process in processes:  # else one could still write into a folder that is being removed
+                process.join()
 
     def run(self, work: Callable[[Any], R], job: Any) -> R:
         """Run `work(job)` in a worker and wait. Raises what it raised, or WorkerLostError when the worker died."""

@@ -55,7 +55,7 @@ def test_it_publishes_and_leaves_nothing_running(make_corpus: Callable[..., Path
     _wait_until_alone(process.pid)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_whatever_ends_it_ends_everything(make_corpus: Callable[..., Path], alone: dict[str, str], how: int) -> None:
     recipe = make_corpus({f"{n:03d}.txt": article(n) * 50 for n in range(150)})
     recipe.write_text(recipe.read_text("utf-8") + "select: []\n", encoding="utf-8")
@@ -63,11 +63,13 @@ def test_whatever_ends_it_ends_everything(make_corpus: Callable[..., Path], alon
     wait_for(recipe.parent / "workspace/read", process)
     if how == signal.SIGKILL:
         process.kill()
+    elif how == signal.SIGTERM:
+        process.terminate()
     else:
         os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    if how == signal.SIGINT:
-        assert process.returncode == 1
+    if how != signal.SIGKILL:
+        assert process.returncode == (1 if how == signal.SIGINT else 143)
         assert "Traceback" not in err
         assert "stopped; what was finished stays" in err
     _wait_until_alone(process.pid)

@@ -2,14 +2,16 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from tests_support import call
+from tests_support import article, call
 
 LINES = '{"id": "a", "text": "甲乙丙丁戊己庚辛"}\n{"id": "b", "text": "别的文本一二三四"}\n'
 
@@ -135,3 +137,33 @@ def test_overlap_takes_no_argument_that_it_would_not_use(
     assert stop.value.code == 2
     assert err.startswith("usage: yuliao overlap ")
     assert "--eval needs INPUT and -o OUT; --signatures takes neither" in err
+
+
+@pytest.mark.parametrize(
+    ("verb", "how", "status"),
+    [("dedup", signal.SIGINT, 1), ("dedup", signal.SIGTERM, 143), ("measure", signal.SIGTERM, 143)],
+)
+def test_a_tool_that_is_told_to_end_says_so_and_leaves_nothing(
+    tmp_path: Path, verb: str, how: int, status: int
+) -> None:
+    lines = (json.dumps({"id": n, "text": article(n % 50) + str(n)}) for n in range(20_000))
+    (tmp_path / "long.jsonl").write_text("\n".join(lines), "utf-8")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/mine").touch()
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from flows.cli import main; sys.exit(main())"
+    )
+    command = [sys.executable, "-c", program, verb, tmp_path / "long.jsonl", "-o", tmp_path / "out"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "out").glob(".*")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(how)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == status, err
+    assert err.splitlines()[-1] == f"yuliao {verb}: stopped; nothing was finished, {tmp_path / 'out'} is as it was"
+    assert "Traceback" not in err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine"]
