@@ -18,6 +18,7 @@ import pyarrow as pa
 from flows.progress import progress, showing
 from flows.tools import Task, filling, print_result, write_account
 from flows.words import say
+from flows.words import size as bytes_of
 from schemas.errors import StoreError
 from schemas.recipe import Dedup, parse_size
 from schemas.source import InputFile
@@ -115,7 +116,7 @@ def index_command(args: Any) -> int:
 
     folder = _index_folder(Path(args.index))
     if folder is None:
-        raise StoreError(f"{args.index}: no index here; `yuliao dedup INPUT -o {args.index} --index` leaves one")
+        raise StoreError("{out}: no index here; `yuliao dedup INPUT -o {out} --index` leaves one", out=args.index)
     index = Index.open(folder, args.index, _with(parameters_of(folder)))
     faults = [fault for segment in index.segments for fault in segment.faults()] if args.verify else []
     if faults:
@@ -159,13 +160,16 @@ def _check_out(out: Path, against: Sequence[str]) -> None:
     """Raise StoreError where the output would replace what it is compared with."""
     for spec in against:
         if Path(spec).resolve() in (out.resolve(), (out / "index").resolve()):
-            raise StoreError(f"{out}: is one of --against, and would be replaced; give each batch an OUT of its own")
+            raise StoreError(
+                "{out}: is one of --against, and would be replaced; give each batch an OUT of its own", out=out
+            )
 
 
 def _against(args: Any, run: Any, stages: _Stages) -> tuple[Dedup, Sequence[Any]]:
     """Open what stays. Its parameters are taken over: those of the first, which all must have.
 
-    Raises StoreError where they differ, among each other or from what is asked for.
+    A segment that several of them hold, as versions of a dataset do, is searched once, under the first one's name.
+    Raises StoreError where parameters differ, among each other or from what is asked for.
     """
     from pipeline.dedup.index import Index, parameters_of
 
@@ -185,7 +189,11 @@ def _against(args: Any, run: Any, stages: _Stages) -> tuple[Dedup, Sequence[Any]
         name = f"{version.manifest.dataset}@{version.manifest.version}"
         stages("index", 0, len(version.shards))
         opened.append(index_version(version, name, dedup, run))
-    return dedup, opened
+    once: dict[Path, Index] = {}
+    for index in opened:
+        for segment in index.segments:
+            once.setdefault(segment.folder.resolve(), Index(index.name, (segment,)))
+    return dedup, list(once.values())
 
 
 def _with(stored: dict[str, Any], **more: Any) -> Dedup:
@@ -209,8 +217,15 @@ def named_version(args: Any, spec: str) -> Any:
     if (version := open_version(path) if (path / "latest").exists() else None) is not None:
         return version
     if path.exists():
-        raise StoreError(f"{spec}: neither a version, nor a dataset, nor what `dedup --index` wrote")
-    return version_of(args, spec)
+        raise StoreError("{spec}: neither a version, nor a dataset, nor what `dedup --index` wrote", spec=spec)
+    try:
+        return version_of(args, spec)
+    except StoreError as error:
+        raise StoreError(
+            "'{spec}': no such folder, and as the name of a version {error}; --workspace says where it is published",
+            spec=spec,
+            error=error,
+        ) from None
 
 
 def _check_disk(files: Sequence[InputFile], folder: Path, args: Any) -> None:
@@ -225,9 +240,13 @@ def _check_disk(files: Sequence[InputFile], folder: Path, args: Any) -> None:
     need = int(text * (1.8 if args.index else 1.4)) + rows * SCRATCH_BYTES
     there = next(parent for parent in (folder.resolve(), *folder.resolve().parents) if parent.exists())
     free = shutil.disk_usage(there).free
-    figures = {"folder": folder, "need": f"{need / 1e9:.2f}", "free": f"{free / 1e9:.2f}"}
+    figures = {"folder": folder, "need": bytes_of(need), "free": bytes_of(free)}
     if need > free:
-        raise StoreError(say("dedup.full", args.lang, **figures))
+        raise StoreError(
+            "{folder}: about {need} of temporary files are needed and {free} are free; free some space, or name a "
+            "folder with room by --scratch",
+            **figures,
+        )
     print(say("dedup.disk", args.lang, **figures), file=sys.stderr)  # noqa: T201
 
 

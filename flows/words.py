@@ -39,6 +39,15 @@ def told(error: CorpusError, lang: str) -> str:
     return str(template).format(**values)
 
 
+def size(amount: float) -> str:
+    """Return a number of bytes in the unit that shows three digits of it, decimal: `940 kB`, `1.25 GB`."""
+    for unit in ("kB", "MB"):
+        amount /= 1000
+        if amount < 999.5:
+            return f"{amount:.3g} {unit}"
+    return f"{amount / 1000:.{2 if amount < 99_500 else 0}f} GB"
+
+
 def label(name: str, lang: str) -> str:
     """Return what a field of a result, or one of its set values, is called; its own name where there is no other."""
     return str(_words()["labels"].get(name, name)) if lang == "zh" else name

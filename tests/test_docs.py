@@ -12,7 +12,9 @@ from types import ModuleType
 import pytest
 import yaml
 
+from flows.overlap import OVERLAPS
 from flows.verbs import build_parser
+from pipeline.dedup.tool import DUPLICATES
 from pipeline.plan import Plan, parse_recipe
 from pipeline.publish.shards import published_schema
 from pipeline.step import Cleaner, Signal, columns_of, of_role
@@ -93,7 +95,7 @@ def test_every_verb_is_documented_in_both_languages() -> None:
 
 def test_every_column_an_outsider_reads_is_described() -> None:
     layout = (DOCS / "layout.md").read_text("utf-8")
-    for schema in (LEDGER, FILES, QUARANTINE, published_schema({})):
+    for schema in (LEDGER, FILES, QUARANTINE, DUPLICATES, OVERLAPS, published_schema({})):
         for column in schema.names:
             assert f"`{column}`" in layout, f"docs/layout.md does not describe the column {column}"
 

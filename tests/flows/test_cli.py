@@ -388,6 +388,9 @@ def test_every_word_stands_in_both_languages_with_the_same_blanks() -> None:
         assert blanks[0] == blanks[1], key
     for template, chinese in table["errors"].items():
         assert set(re.findall(r"\{(\w+)\}", template)) == set(re.findall(r"\{(\w+)\}", chinese)), template
+    sizes = (0, 4_321, 950_000, 999_600, 12_345_678, 999_600_000, 40_160_000_000, 8_800_000_000_000)
+    expected = "0 kB, 4.32 kB, 950 kB, 1 MB, 12.3 MB, 1.00 GB, 40.16 GB, 8800 GB"
+    assert ", ".join(map(words.size, sizes)) == expected
     assert words.stage("write shards", "zh") == "写分片"
     assert words.stage("write shards", "en") == "write shards"
     assert [words.count(n, "shards", "en") for n in (0, 1, 2)] == ["0 shards", "1 shard", "2 shards"]
