@@ -280,6 +280,8 @@ class Deciding:
             column[kept] = None
         unchanged = self.same[here] & kept & self.append
         detail[unchanged] = "unchanged since an earlier version"
+        earlier = duplicate & (survivor < self.offset)  # a document that is in no ledger of this run
+        detail[earlier] = [f"published since {self.earlier.first_version[row]}" for row in survivor[earlier]]
         stage = np.where(repeated | left | (failed >= 0), Stage.SELECT.value, Stage.KEPT.value).astype(object)
         stage[duplicate] = np.where(kind[duplicate] == 1, Stage.EXACT.value, Stage.NEAR.value)
         stage[kept] = Stage.KEPT.value

@@ -19,6 +19,8 @@ WHOLE = 64
 LEADERS, KIN = 128, 8
 # Whom a bucket is led by is seen from its first so many members: a kind that comes later is small, or has leaders.
 SCANNED = 1 << 14
+# How many keys are looked at one by one before the search doubles its steps.
+STEPS = 32
 
 
 @njit(inline="always")
@@ -177,3 +179,52 @@ def agreeing(pairs: Any, base: Any, place: Any, sketches: Any, finer: Any, least
             kept[count] = pair
             count += 1
     return kept[:count]
+
+
+@njit(cache=True, nogil=True)
+def matches(packed: Any, keys: Any, rows: Any) -> Any:
+    """Return `row << 32 | other` for every row of sorted `packed` and every entry with its key in sorted `keys`.
+
+    The next place is looked for by STEPS single steps, which a processor foresees, and then by doubling ones: many rows
+    cost a merge, few their logarithm.
+    """
+    found = np.empty(1024, np.uint64)
+    count = 0
+    at = 0
+    for i in range(len(packed)):
+        key = packed[i] >> U64(32)
+        near = min(at + STEPS, len(keys))
+        while at < near and U64(keys[at]) < key:
+            at += 1
+        step = 1
+        low = at
+        while at < len(keys) and U64(keys[at]) < key:
+            low = at + 1
+            at += step
+            step *= 2
+        high = min(at, len(keys))
+        while low < high:
+            middle = (low + high) // 2
+            if U64(keys[middle]) < key:
+                low = middle + 1
+            else:
+                high = middle
+        at = low
+        k = at
+        while k < len(keys) and U64(keys[k]) == key:
+            if count == len(found):
+                found = np.concatenate((found, np.empty(len(found), np.uint64)))
+            found[count] = (packed[i] << U64(32)) | U64(rows[k])
+            count += 1
+            k += 1
+    return found[:count]
+
+
+@njit(cache=True, nogil=True)
+def agree(pairs: Any, sketches: Any, others: Any, least: Any) -> Any:
+    """Return which pairs `row << 32 | other` have sketches that agree in at least `least` bits."""
+    near = np.zeros(len(pairs), np.bool_)
+    for i in range(len(pairs)):
+        one, other = pairs[i] >> U64(32), pairs[i] & LOW
+        near[i] = equal_bits(sketches[one], others[other]) >= least
+    return near

@@ -25,7 +25,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from numba import njit
 
 from pipeline.dedup.buckets import (
     Packed,
@@ -39,7 +38,7 @@ from pipeline.dedup.buckets import (
     runs,
     words_of,
 )
-from pipeline.dedup.candidates import LOW, equal_bits, leaders
+from pipeline.dedup.candidates import LOW, agree, leaders, matches
 from pipeline.dedup.checked import CheckedFile, CheckedWriter, note_of, write_checked
 from pipeline.dedup.signature import differences, fingerprints, parameters, sign_for
 from pipeline.storage import ASIDE, read_json, replacing, sync_folder, write_json
@@ -56,7 +55,6 @@ REMOVED = pa.schema([pa.field("row", pa.uint32(), nullable=False)])
 LIST = "index.json"
 _REMEDY = "make the index again with `yuliao dedup INPUT -o OUT --index`"
 SEGMENT_REVISION = 3  # raised whenever a segment of the same documents comes out otherwise
-NEAR = 32
 _PARAMETERS, _SIZES = b"yuliao.signatures", b"yuliao.sizes"
 # Keys and rows are written after the texts, and rows last, as they say how long the others are.
 FILES = ("texts.arrow", "keys.arrow", "rows.arrow")
@@ -125,9 +123,12 @@ class Segment:
         rows = self._file(path.name, pa.OSFile).batch(0).column("row") if path.exists() else []
         return np.asarray(rows, np.uint32)
 
-    def ids(self, rows: Rows) -> pa.Array:
-        """Return the ids of some rows."""
-        return column_of(self._table, "id").take(pa.array(rows))
+    def places(self, rows: Rows) -> pa.Table:
+        """Return id, uri and record of some rows; uri and record are null where the index was given none."""
+        table = self._table.select(["id", "uri", "record"]).take(pa.array(rows))
+        known = pc.not_equal(table.column("uri"), "")
+        nulls = [pc.if_else(known, table.column(name), None) for name in ("uri", "record")]
+        return pa.table([table.column("id"), *nulls], names=table.column_names)
 
     def content(self, rows: Rows) -> npt.NDArray[np.uint64]:
         """Return numbers that are equal for equal texts, uint64."""
@@ -237,8 +238,8 @@ def write_segment(folder: Path, dedup: Dedup, documents: Iterable[pa.Table | pa.
     Args:
         folder: where it appears, whole, when all is written.
         dedup: the parameters of the signatures, and the threshold for leaders of large buckets.
-        documents: columns id and text, in row order. They are signed here: that costs less than to keep, or to read,
-            512 bytes a document.
+        documents: columns id and text, and uri and record if any, in row order. They are signed here: that costs less
+            than to keep, or to read, 512 bytes a document.
 
     Raises:
         StoreError: the folder cannot be written, or the disk is full.
@@ -276,6 +277,7 @@ def _write(folder: Path, dedup: Dedup, documents: Iterable[pa.Table | pa.RecordB
                 pa.table(
                     {
                         "id": column_of(table, "id").cast(pa.large_string()),
+                        **_uri_and_record(table),
                         "content": fingerprints(CodePoints.of(text))[:, 0],
                         "match_hash": hashes.fill_null(bytes(16)),
                         "blank": hashes.is_null(),
@@ -294,6 +296,14 @@ def _write(folder: Path, dedup: Dedup, documents: Iterable[pa.Table | pa.RecordB
     write_checked(folder / "rows.arrow", rows.schema, rows.to_batches(max_chunksize=max(1, rows.num_rows)))
 
 
+def _uri_and_record(table: pa.Table | pa.RecordBatch) -> dict[str, pa.Array]:
+    """Return the place of each row, an empty uri where there is none."""
+    if "uri" not in table.schema.names:
+        table = pa.table({"uri": pa.nulls(len(table)), "record": pa.nulls(len(table))})
+    uri = column_of(table, "uri").cast(pa.large_string()).fill_null("")
+    return {"uri": uri, "record": column_of(table, "record").cast(pa.int64()).fill_null(0)}
+
+
 def joined_keys(keys: list[npt.NDArray[np.uint32]], dedup: Dedup) -> npt.NDArray[np.uint32]:
     """Return band keys of all rows, uint32, (bands, rows)."""
     return np.concatenate(keys, axis=1) if keys else np.empty((dedup.bands, 0), np.uint32)
@@ -302,6 +312,8 @@ def joined_keys(keys: list[npt.NDArray[np.uint32]], dedup: Dedup) -> npt.NDArray
 def _no_rows(dedup: Dedup) -> pa.Table:
     types = {
         "id": pa.large_string(),
+        "uri": pa.large_string(),
+        "record": pa.int64(),
         "content": pa.uint64(),
         "match_hash": pa.binary(16),
         "blank": pa.bool_(),
@@ -349,52 +361,3 @@ class _Blocks:
             block_of[begin:end] = self._count
             self._count += 1
         return block_of
-
-
-@njit(cache=True, nogil=True)
-def matches(packed: Any, keys: Any, rows: Any) -> Any:
-    """Return `row << 32 | other` for every row of sorted `packed` and every entry with its key in sorted `keys`.
-
-    The next place is looked for by NEAR single steps, which a processor foresees, and then by doubling ones: many rows
-    cost a merge, few their logarithm.
-    """
-    found = np.empty(1024, np.uint64)
-    count = 0
-    at = 0
-    for i in range(len(packed)):
-        key = packed[i] >> U64(32)
-        near = min(at + NEAR, len(keys))
-        while at < near and U64(keys[at]) < key:
-            at += 1
-        step = 1
-        low = at
-        while at < len(keys) and U64(keys[at]) < key:
-            low = at + 1
-            at += step
-            step *= 2
-        high = min(at, len(keys))
-        while low < high:
-            middle = (low + high) // 2
-            if U64(keys[middle]) < key:
-                low = middle + 1
-            else:
-                high = middle
-        at = low
-        k = at
-        while k < len(keys) and U64(keys[k]) == key:
-            if count == len(found):
-                found = np.concatenate((found, np.empty(len(found), np.uint64)))
-            found[count] = (packed[i] << U64(32)) | U64(rows[k])
-            count += 1
-            k += 1
-    return found[:count]
-
-
-@njit(cache=True, nogil=True)
-def agree(pairs: Any, sketches: Any, others: Any, least: Any) -> Any:
-    """Return which pairs `row << 32 | other` have sketches that agree in at least `least` bits."""
-    near = np.zeros(len(pairs), np.bool_)
-    for i in range(len(pairs)):
-        one, other = pairs[i] >> U64(32), pairs[i] & LOW
-        near[i] = equal_bits(sketches[one], others[other]) >= least
-    return near

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.dedup.buckets import Rows, Signed, column_of, distinct, group_rows, rows_of
+from pipeline.dedup.buckets import Rows, Signed, distinct, group_rows, rows_of
 from pipeline.dedup.index import Index, Segment, write_segment
 from pipeline.dedup.pairs import MEMORY, Found, Progress, Run, find_pairs, in_threads, scratch_folder
 from pipeline.dedup.signature import fingerprints, parameters, sign_for
@@ -208,13 +208,13 @@ class Corpus:
             seen, done = seen + len(batch), last
 
     def documents(self, rows: Rows) -> Iterator[pa.Table]:
-        """Yield ids and texts of ascending rows."""
+        """Yield texts, ids and places of ascending rows."""
         edges = np.searchsorted(rows, self.starts)
         for part in np.flatnonzero(np.diff(edges)).tolist():
             wanted = rows[edges[part] : edges[part + 1]]
-            ids = column_of(self.places(wanted), "id")
+            places = self.places(wanted)
             for here, text in self.texts(part, wanted - self._starts[part]):
-                yield pa.table({"id": ids[here], "text": text})
+                yield places.slice(here.start, len(text)).append_column("text", text)
 
     def places(self, rows: Rows) -> pa.Table:
         """Return id, uri and record of ascending rows."""
@@ -372,14 +372,13 @@ def _write_duplicates(path: Path, removed: _Removed, corpus: Corpus, against: Se
 
 
 def _staying(against: Sequence[Index], rows: Rows) -> pa.Table:
-    """Return id and index of documents that stay, ascending rows over all segments."""
+    """Return id, place and index of documents that stay, ascending rows over all segments."""
     segments = [segment for index in against for segment in index.segments]
     names = [index.name for index in against for _ in index.segments]
     parts = list(_by_segment(segments, rows))
-    ids = pa.chunked_array([segment.ids(here) for segment, here in parts], pa.large_string())
+    places = pa.concat_tables([_PLACES.empty_table(), *(segment.places(here).cast(_PLACES) for segment, here in parts)])
     index = [name for name, (_, here) in zip(names, parts, strict=True) for _ in range(len(here))]
-    nulls = [pa.nulls(len(rows), field.type) for field in (_PLACES.field("uri"), _PLACES.field("record"))]
-    return pa.table([ids, *nulls, pa.array(index, pa.string())], names=[*_PLACES.names, "index"])
+    return places.append_column("index", pa.array(index, pa.string()))
 
 
 def _write_index(folder: Path, corpus: Corpus, removed: Rows, dedup: Dedup, run: Run) -> None:

@@ -34,8 +34,7 @@ from pipeline.dedup.buckets import (
     pack,
     rows_of,
 )
-from pipeline.dedup.candidates import LOW, leaders
-from pipeline.dedup.index import agree, matches
+from pipeline.dedup.candidates import LOW, agree, leaders, matches
 from pipeline.dedup.signature import differences
 from pipeline.dedup.verify import halves
 from pipeline.storage import batches, open_parquet

@@ -39,7 +39,7 @@ def index_version(
     def segment(job: tuple[Path, Path]) -> Segment:
         shard, place = job
         if not place.exists():
-            write_segment(place, dedup, batches(shard, ["id", "text"]))
+            write_segment(place, dedup, batches(shard, ["id", "text", "uri", "record"]))
         return Segment.open(place, dedup, f"remove {place}, it is made again")
 
     return Index(name, tuple(run(segment, shards)))

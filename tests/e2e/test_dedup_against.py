@@ -52,6 +52,11 @@ def test_a_batch_is_compared_with_a_published_version(
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["against"] == 12
         assert removed(tmp_path / f"out{number}") == expected
+    rows = pq.read_table(tmp_path / "out0/duplicates.parquet").to_pylist()
+    assert {row["id"]: (row["survivor_uri"], row["survivor_record"]) for row in rows} == {
+        "same": ("3.txt", 0),
+        "edited": ("4.txt", 0),
+    }
     # A lost or half-written index is made again; the version stays as it was.
     shutil.rmtree(dataset / "index")
     done = yuliao("dedup", batch, "-o", tmp_path / "again", "--against", dataset)
@@ -116,6 +121,9 @@ def test_batches_follow_each_other_and_documents_can_be_removed(yuliao: Yuliao, 
     against = (*against, "--against", tmp_path / "next")
     assert yuliao("dedup", third, "-o", tmp_path / "last", *against).returncode == 0
     found = removed(tmp_path / "last")
+    rows = pq.read_table(tmp_path / "last/duplicates.parquet").to_pylist()
+    places = {row["id"]: (row["survivor_uri"], row["survivor_record"]) for row in rows}
+    assert places == {"again": ("batch.jsonl", 2), "four": ("first.jsonl", 4)}
     assert found == {
         "again": ("new", "exact", str(tmp_path / "next")),
         "four": ("d4", "exact", str(tmp_path / "kept")),

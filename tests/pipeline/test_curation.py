@@ -159,6 +159,7 @@ def test_new_files_append_a_segment_and_leave_old_shards_alone(make_corpus: Make
     again = next(row for row in rows if row["uri"] == "again.txt")
     assert again["rule"] == "duplicate.near"
     assert again["survivor_id"] in published(recipe, "1.0.0").column("id").to_pylist()
+    assert again["detail"] == "published since 1.0.0"
     assert Counter(published(recipe).column("first_version").to_pylist()) == {"1.0.0": 13, "1.1.0": 1}
     assert verify(at(recipe)).faults == verify(at(recipe, "1.0.0")).faults == []
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pipeline.dedup import index as module
 from pipeline.dedup.buckets import pack
-from pipeline.dedup.candidates import LEADERS, LOW
+from pipeline.dedup.candidates import LEADERS, LOW, matches
 from pipeline.dedup.index import Index, Segment, parameters_of, write_segment
 from pipeline.storage import ASIDE, sync_folder
 from schemas.errors import StoreError
@@ -20,7 +20,7 @@ keys = st.lists(st.integers(0, 30), max_size=60)
 def test_every_equal_key_is_found_once(one, other):
     packed = pack(np.array(one, np.uint32), np.ones(len(one), bool))
     there = pack(np.array(other, np.uint32), np.ones(len(other), bool))
-    found = module.matches(packed, (there >> np.uint64(32)).astype(np.uint32), (there & LOW).astype(np.uint32))
+    found = matches(packed, (there >> np.uint64(32)).astype(np.uint32), (there & LOW).astype(np.uint32))
     pairs = [(int(pair >> np.uint64(32)), int(pair & LOW)) for pair in found]
     assert sorted(pairs) == [(a, b) for a in range(len(one)) for b in range(len(other)) if one[a] == other[b]]
 
@@ -41,7 +41,7 @@ def test_a_segment_names_ids_lengths_and_contents(segment):
     one = segment(["甲乙", "丙", "甲乙"], ids=["x", "y", "z"])
     assert len(one) == 3
     rows = np.array([0, 2, 1])
-    assert one.ids(rows).to_pylist() == ["x", "z", "y"]
+    assert one.places(rows).column("id").to_pylist() == ["x", "z", "y"]
     assert one.chars(rows).tolist() == [2, 2, 1]
     content = one.content(rows).tolist()
     assert content[0] == content[1] != content[2]
@@ -84,7 +84,7 @@ def test_a_file_that_is_lost_or_cut_is_named_with_the_remedy_when_a_segment_is_o
 
 @pytest.mark.parametrize("name", ["texts.arrow", "keys.arrow", "rows.arrow", "removed.arrow"])
 def test_a_changed_file_is_found_when_all_is_read(many, name):
-    many.remove(many.ids(np.arange(0, 900, 2)))
+    many.remove(many.places(np.arange(0, 900, 2)).column("id"))
     assert list(many.faults()) == []
     damage(many.folder / name, "changed")
     (fault,) = Segment.open(many.folder, Dedup(), "make it again").faults()
@@ -140,7 +140,7 @@ def test_a_segment_appears_whole_and_is_not_written_twice(tmp_path, segment, mon
 def test_a_segment_that_another_process_wrote_meanwhile_is_as_good(segment):
     one = segment(["甲乙丙丁戊己"])
     write_segment(one.folder, Dedup(), [pa.table({"id": ["x"], "text": ["别的文字"]})])
-    assert one.ids(np.array([0])).to_pylist() == ["old-0"]
+    assert one.places(np.array([0])).column("id").to_pylist() == ["old-0"]
 
 
 def test_a_place_that_cannot_be_written_is_named_with_a_remedy(tmp_path):
