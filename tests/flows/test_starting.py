@@ -13,8 +13,8 @@ import sys
 from flows.starting import kernels_loading
 with kernels_loading():
     pass
-print(sorted(name for name in sys.modules if name in %r))
-""" % (NOT_NEEDED,)
+print(sorted(name for name in sys.modules if name in NAMES))
+""".replace("NAMES", repr(NOT_NEEDED))
 
 
 def test_what_is_compiled_meanwhile_has_all_of_numba_and_afterwards_everything_is_as_before():
