@@ -55,7 +55,7 @@ def dedup_command(args: Any) -> int:
 
 
 def index_command(args: Any) -> int:
-    """Remove documents by id from the index that `dedup --index` left, or say what it holds."""
+    """Remove documents by id from the index that `dedup --index` left, check it, or say what it holds."""
     import pyarrow as pa
 
     from pipeline.dedup.index import Index, parameters_of
@@ -64,6 +64,10 @@ def index_command(args: Any) -> int:
     if folder is None:
         raise StoreError(f"{args.index}: no index here; `yuliao dedup INPUT -o {args.index} --index` leaves one")
     index = Index.open(folder, args.index, _with(parameters_of(folder)))
+    faults = [fault for segment in index.segments for fault in segment.faults()] if args.verify else []
+    if faults:
+        print(say("verify.faults", args.lang), *faults, sep="\n", file=sys.stderr)  # noqa: T201
+        return 1
     removed = 0
     if args.remove:
         lines = Path(args.remove).read_text("utf-8-sig").splitlines()
