@@ -72,7 +72,7 @@ class Bench:
                 lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows[part:count:PARTS]]
                 (folder / f"part-{part}.jsonl").write_text("".join(lines), "utf-8")
         for name in ("zh-web", "no-words"):
-            recipe = yaml.dump(_recipe(name), allow_unicode=True)
+            recipe = yaml.dump(recipe_of(name), allow_unicode=True)
             (self.work / f"{name}.yaml").write_text(recipe, "utf-8")
 
     def measure(self) -> None:
@@ -86,7 +86,7 @@ class Bench:
 
     def report(self) -> None:
         """Write the table."""
-        (HERE / "results.md").write_text(self._table(), "utf-8")
+        (HERE / "results.md").write_text(self.table(), "utf-8")
 
     def _run(self, tool: str, corpus: str) -> dict[str, Any]:
         inputs, out = self.work / corpus, self.work / "out"
@@ -111,7 +111,7 @@ class Bench:
             raise SystemExit(f"{tool}: {found['failed']}")
         return {**found, "bytes": sum(path.stat().st_size for path in parts)}
 
-    def _table(self) -> str:
+    def table(self) -> str:
         rows = {row["name"]: row for row in self.results.rows}
         lines, rates = [], {}
         for tool, what in TOOLS.items():
@@ -149,7 +149,7 @@ class Bench:
         )
 
 
-def _recipe(name: str) -> dict[str, Any]:
+def recipe_of(name: str) -> dict[str, Any]:
     """The preset zh-web as a recipe, without words where asked for."""
     from pipeline.signals.words import Words
 
