@@ -120,12 +120,37 @@ def _line_end(points: Any, i: int, end: int, actions: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
+def _is_repaired(points: Any, begin: int, end: int, actions: Any) -> bool:
+    """Tell whether a row needs no repair but perhaps NFC: no character with an action but LF, no blanks to take out."""
+    breaks = 1  # as if a line break stood before, so that none may begin or end the text
+    blank = False
+    for i in range(begin, end):
+        point = points[i]
+        if point == 10:
+            breaks += 1
+            if blank or breaks > 2 or i == begin:
+                return False
+        elif actions[point] & (_DROP | _SPACE | _LINE | _JOINER):
+            return False
+        else:
+            blank = point == 32 or point == 9
+            breaks = 0
+    return not blank and (breaks == 0 or begin == end)
+
+
+@njit(cache=True, nogil=True)
 def _repair(points: Any, starts: Any, actions: Any, out: Any, out_starts: Any, changed: Any) -> int:
     """Write the repaired rows; fill (characters changed, characters that may not be NFC) a row; return the size."""
     size = 0
     for row in range(len(starts) - 1):
         begin, end = starts[row], starts[row + 1]
         out_starts[row] = size
+        if _is_repaired(points, begin, end, actions):
+            for i in range(begin, end):
+                changed[row, 1] += (actions[points[i]] & _SUSPECT) != 0
+                out[size + i - begin] = points[i]
+            size += end - begin
+            continue
         same = 0  # characters written as they were
         breaks = plain = 0  # line breaks not yet written, and how many of them are LF already
         i = begin

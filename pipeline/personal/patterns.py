@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+import numpy as np
+
 from pipeline.personal import checks
 from pipeline.tables import lines_of
 
@@ -78,25 +80,33 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(_BEFORE + pattern + _AFTER)
 
 
+def _begun(first: str, rest: str) -> re.Pattern[str]:
+    """The same of a pattern that begins with a class of ASCII signs: what stands before is looked at after that.
+
+    So the search skips to the signs of the class, ten times faster than a look behind at every character.
+    """
+    return re.compile(first + _BEFORE.replace("])", "].)") + rest + _AFTER)
+
+
 _SHAPES: dict[Type, tuple[_Shape, ...]] = {
     "email": (
         _Shape(
             "[0-9A-Za-z０-９Ａ-Ｚａ-ｚ][@＠][0-9A-Za-z０-９Ａ-Ｚａ-ｚ]",
             re.compile(
-                r"(?<![0-9A-Za-z._%+-])[0-9A-Za-z][0-9A-Za-z._%+-]{0,63}@(?:[0-9A-Za-z-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![0-9A-Za-z-])"
+                r"[0-9A-Za-z](?<![0-9A-Za-z._%+-].)[0-9A-Za-z._%+-]{0,63}@(?:[0-9A-Za-z-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![0-9A-Za-z-])"
             ),
             lambda text: not _NOBODY.fullmatch(text),
             _LIKELY,
         ),
     ),
     "identity_card": (
-        _Shape(_D + "{17}", _compiled("[1-8][0-9]{16}[0-9Xx]"), checks.is_identity_card, _SURE),
-        _Shape(_D + "{15}", _compiled("[1-8][0-9]{14}"), checks.is_old_identity_card, _LIKELY, word=True),
+        _Shape(_D + "{17}", _begun("[1-8]", "[0-9]{16}[0-9Xx]"), checks.is_identity_card, _SURE),
+        _Shape(_D + "{15}", _begun("[1-8]", "[0-9]{14}"), checks.is_old_identity_card, _LIKELY, word=True),
     ),
     "social_credit": (
         _Shape(
             _D + "{6}[0-9A-Za-z０-９Ａ-Ｚ]{10}",
-            _compiled("[1-9ANY][0-9A-HJ-NP-RTUWXY][0-9]{6}[0-9A-HJ-NP-RTUWXY]{10}"),
+            _begun("[1-9ANY]", "[0-9A-HJ-NP-RTUWXY][0-9]{6}[0-9A-HJ-NP-RTUWXY]{10}"),
             checks.is_social_credit,
             _SURE,
         ),
@@ -104,7 +114,7 @@ _SHAPES: dict[Type, tuple[_Shape, ...]] = {
     "bank_card": (
         _Shape(
             f"{_D}{{13}}|{_D}{{4}}[ -]{_D}{{4}}[ -]{_D}{{4}}",
-            _compiled("[3-6][0-9]{3}(?:[0-9]{9,15}|(?:[ -][0-9]{4}){2,3}[ -][0-9]{1,4})"),
+            _begun("[3-6]", "[0-9]{3}(?:[0-9]{9,15}|(?:[ -][0-9]{4}){2,3}[ -][0-9]{1,4})"),
             checks.is_bank_card,
             _LIKELY,
             word=True,
@@ -113,7 +123,10 @@ _SHAPES: dict[Type, tuple[_Shape, ...]] = {
     "mobile": (
         _Shape(
             f"{_D}{{11}}|{_D}{{3}}[ -]{_D}{{4}}[ -]{_D}{{4}}",
-            _compiled(r"(?:(?:\+|00)?86[ -]?)?(1[3-9][0-9](?:[0-9]{8}|[ -][0-9]{4}[ -][0-9]{4}))"),
+            _begun(
+                r"[+018]",
+                r"(?:(?:(?<=\+)8|(?<=0)08|(?<=8))6[ -]?1|(?<=1))[3-9][0-9](?:[0-9]{8}|[ -][0-9]{4}[ -][0-9]{4})",
+            ),
             checks.is_mobile,
             _LIKELY,
         ),
@@ -188,7 +201,6 @@ _SHAPES: dict[Type, tuple[_Shape, ...]] = {
     ),
     "name": (),  # made of labels.tsv, see _shapes
 }
-_FOLD = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _SEPARATORS = str.maketrans("", "", " -()·•・")
 _BOUNDARY = re.compile(r"[\n\r\]]")
 _ALL_LABELS = tuple(LABELS.values())
@@ -235,7 +247,7 @@ def candidate(types: tuple[Type, ...]) -> str:
 
 def find(text: str, types: Sequence[Type] = TYPES) -> list[Span]:
     """Return what is found of some types, in order, not overlapping."""
-    folded = text.translate(_FOLD)
+    folded = _folded(text)
     code: list[tuple[int, int]] | None = None
     found: list[Span] = []
     for start, _, match, kind, shape in _candidates(folded, types):
@@ -252,6 +264,13 @@ def find(text: str, types: Sequence[Type] = TYPES) -> list[Span]:
                 continue
         found.append(span)
     return found
+
+
+def _folded(text: str) -> str:
+    """The text with full-width signs as ASCII, one for one; `str.translate` takes ten times longer."""
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    wide = (points >= 0xFF01) & (points <= 0xFF5E)
+    return np.where(wide, points - 0xFEE0, points).astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
 
 
 def _candidates(folded: str, types: Sequence[Type]) -> Iterator[tuple[int, int, re.Match[str], Type, _Shape]]:
@@ -274,7 +293,8 @@ def _bare(kind: Type, match: re.Match[str]) -> str:
     text = match[1] if match.re.groups else match[0]
     if kind in ("email", "ip", "name", "wechat", "address"):
         return text
-    return text.translate(_SEPARATORS).upper()
+    bare = text.translate(_SEPARATORS).upper()
+    return bare[-11:] if kind == "mobile" else bare  # without its +86
 
 
 def _window(folded: str, begin: int, end: int) -> str:

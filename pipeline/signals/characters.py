@@ -1,6 +1,7 @@
 """Character and line shares: everything that one walk over the code points can tell of a document.
 
-Twenty-one columns from one kernel call, so that adding the last one cost next to nothing. Shares of kinds of
+Twenty-nine columns from one kernel call. Characters are counted one by one and looked up once for each different one,
+so that another class costs next to nothing. Shares of kinds of
 characters are of the visible characters (not white space), so that they add up; an empty document has share 0.0
 everywhere. Lines are counted without blank ones.
 """
@@ -20,20 +21,26 @@ from pipeline.signals.classes import (
     CLAUSE_END,
     CLOSER,
     DIGIT,
+    FULL,
     HAN,
     HANGUL,
+    HANS,
+    HANT,
     KANA,
     LATIN,
     LATIN_1,
+    LEVEL,
     PAIR,
     PRIVATE,
     PUNCTUATION,
+    RADICAL,
     RARE,
     SENTENCE_END,
     SIZE,
     SPACE,
     STOP,
     SYMBOL,
+    WATCHED,
 )
 from pipeline.step import Signal
 from pipeline.tables import resource
@@ -66,6 +73,14 @@ _COLUMNS = (
     "sentence_share",
     "short_line_share",
     "bullet_share",
+    "han_level1_share",
+    "han_level2_share",
+    "han_level3_share",
+    "hant_share",
+    "script_mix_share",
+    "full_punctuation_share",
+    "half_punctuation_share",
+    "radical_share",
 )
 
 
@@ -84,9 +99,18 @@ class Characters(Signal):
       ASCII twins, closing quotes and brackets after them allowed. `sentence_share`: visible characters that stand in
       lines which hold a sentence's end anywhere. `short_line_share`: lines of fewer than 10 visible characters.
       `bullet_share`: lines that begin with a bullet.
+    - `han_level1_share`, `han_level2_share`, `han_level3_share`: Han characters of the 3,500, 3,000 and 1,605 of
+      通用规范汉字表 (2013), of the Han; a Traditional character has the level of its Simplified form. What is left to 1
+      is in none: variants, characters of ancient books, mojibake.
+    - `hant_share`: Traditional forms, of the characters that only one script uses; `script_mix_share`: the rarer of the
+      two scripts, of the same.
+    - `full_punctuation_share`, `half_punctuation_share`: punctuation as wide as a Han character (UAX 11, ambiguous ones
+      taken as wide) and the rest, of the visible characters. `radical_share`: radicals and strokes (U+2E80 to U+2FDF,
+      U+31C0 to U+31EF), which PDF fonts leave in the place of characters.
     """
 
     kind: ClassVar[str] = "characters"
+    revision: ClassVar[int] = 2
 
     @property
     def adds(self) -> Mapping[str, pa.DataType]:
@@ -97,6 +121,10 @@ class Characters(Signal):
         """The tables behind the classes."""
         return (
             resource(__package__, "han_common.txt", "MIT AND Apache-2.0"),
+            resource(__package__, classes.LEVELS, "MIT"),
+            resource("pipeline.dedup", "simplified.tsv", "Apache-2.0"),
+            resource(__package__, "hans_only.txt", "Apache-2.0"),
+            resource(__package__, "hant_only.txt", "Apache-2.0"),
             resource(__package__, "mojibake_pairs.txt", "CC0-1.0"),
         )
 
@@ -126,29 +154,11 @@ def _url_end(points: Any, i: int, begin: int, end: int, table: Any) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _url_begin(points: Any, i: int, begin: int) -> int:
+def _url_begin(points: Any, i: int, begin: int, table: Any) -> int:
     """Return where the letters of the scheme begin that end before i."""
-    while i > begin and (97 <= points[i - 1] <= 122 or 65 <= points[i - 1] <= 90):
+    while i > begin and points[i - 1] < 128 and table[points[i - 1]] & LATIN:
         i -= 1
     return i
-
-
-@njit(cache=True, nogil=True)
-def _entropy(points: Any, begin: int, end: int, table: Any, counts: Any) -> float:
-    """Return the bits a visible character of single characters; `counts` is zero before and after."""
-    total = 0
-    for i in range(begin, end):
-        point = min(points[i], np.uint32(SIZE - 1))
-        if not table[point] & SPACE:
-            counts[point] += 1
-            total += 1
-    weighted = 0.0
-    for i in range(begin, end):
-        point = min(points[i], np.uint32(SIZE - 1))
-        if counts[point] > 1:
-            weighted += counts[point] * math.log2(counts[point])
-        counts[point] = 0
-    return max(0.0, math.log2(total) - weighted / total) if total else 0.0
 
 
 @njit(cache=True, nogil=True)
@@ -196,66 +206,106 @@ def _line_shares(points: Any, begin: int, end: int, table: Any, lines: Any) -> N
 
 
 @njit(cache=True, nogil=True)
+def _traces(points: Any, begin: int, end: int, table: Any, pairs: Any, counts: Any, traces: Any) -> None:
+    """Count every character in `counts`, and fill `traces`.
+
+    Those are characters of mojibake (runs and pairs), stops, clashes of stops, characters of addresses, and characters
+    of the private planes.
+    """
+    traces[:] = 0
+    latin_run = mark_run = 0
+    latin_next = mark_next = url_until = begin
+    for i in range(begin, end):
+        point = min(points[i], np.uint32(SIZE - 1))
+        counts[point] += 1
+        bits = table[point]
+        if not bits & WATCHED:
+            traces[4] += points[i] >= 0xF0000
+            continue
+        # A run counts whole from its third (fifth) character on.
+        if bits & LATIN_1:
+            latin_run = latin_run + 1 if latin_next == i else 1
+            latin_next = i + 1
+            traces[0] += 3 if latin_run == 3 else (1 if latin_run > 3 else 0)
+        elif point == 63:
+            mark_run = mark_run + 1 if mark_next == i else 1
+            mark_next = i + 1
+            traces[0] += 5 if mark_run == 5 else (1 if mark_run > 5 else 0)
+        elif bits & STOP:
+            before = points[i - 1] if i > begin else np.uint32(32)
+            traces[1] += 1
+            traces[2] += (table[min(before, np.uint32(SIZE - 1))] & STOP) != 0 and not before == point == 0x3002
+        if bits & PAIR and i + 1 < end:
+            for k in range(len(pairs)):
+                traces[0] += pairs[k, 0] == point and pairs[k, 1] == points[i + 1]
+        if (point == 58 or point == 119) and i >= url_until:
+            url_until = _url_end(points, i, begin, end, table)
+            if url_until > i:
+                traces[3] += url_until - _url_begin(points, i, begin, table)
+
+
+@njit(cache=True, nogil=True)
+def _sorted_out(points: Any, begin: int, end: int, table: Any, counts: Any, kinds: Any) -> float:
+    """Fill `kinds` from `counts` (zero afterwards), and return the sum of count * log2(count) of visible characters."""
+    kinds[:] = 0
+    weighted = 0.0
+    for i in range(begin, end):
+        point = min(points[i], np.uint32(SIZE - 1))
+        times = counts[point]
+        if times == 0:
+            continue
+        counts[point] = 0
+        bits = table[point]
+        if times > 1 and not bits & SPACE:
+            weighted += times * math.log2(times)
+        if bits & HAN:
+            kinds[0] += times
+            kinds[1 + ((bits >> LEVEL) & 3)] += times
+            kinds[5] += times if bits & RARE else 0
+            kinds[6] += times if bits & HANS else 0
+            kinds[7] += times if bits & HANT else 0
+        else:
+            kinds[8] += times if bits & LATIN else 0
+            kinds[9] += times if bits & DIGIT else 0
+            kinds[10] += times if bits & PUNCTUATION else 0
+            kinds[11] += times if bits & FULL else 0
+            kinds[12] += times if bits & SYMBOL else 0
+            kinds[13] += times if bits & KANA else 0
+            kinds[14] += times if bits & HANGUL else 0
+            kinds[15] += times if bits & PRIVATE else 0
+            kinds[16] += times if bits & SPACE else 0
+        kinds[17] += times if bits & (BROKEN | PRIVATE) else 0
+        kinds[18] += times if bits & RADICAL else 0
+    return weighted
+
+
+@njit(cache=True, nogil=True)
 def _measure(points: Any, starts: Any, table: Any, pairs: Any, out: Any) -> None:
     """Fill `out`, float64, (columns in the order of `_COLUMNS`, rows)."""
     counts = np.zeros(SIZE, np.int32)
     lines = np.zeros(6, np.int64)
+    traces = np.zeros(5, np.int64)
+    kinds = np.zeros(19, np.int64)
     for row in range(len(starts) - 1):
         begin, end = starts[row], starts[row + 1]
         out[0, row] = end - begin
         if begin == end:
             continue
-        han = latin = digit = punctuation = symbol = kana = hangul = private = broken = rare = url = space = 0
-        stops = clashes = 0
-        latin_run = mark_run = 0
-        url_until = begin
-        for i in range(begin, end):
-            point = points[i]
-            if point >= 0xF0000:
-                private += 1
-                broken += 1
-                continue
-            bits = table[min(point, np.uint32(SIZE - 1))]
-            han += (bits & HAN) != 0
-            rare += (bits & RARE) != 0
-            latin += (bits & LATIN) != 0
-            digit += (bits & DIGIT) != 0
-            punctuation += (bits & PUNCTUATION) != 0
-            symbol += (bits & SYMBOL) != 0
-            kana += (bits & KANA) != 0
-            hangul += (bits & HANGUL) != 0
-            space += (bits & SPACE) != 0
-            private += (bits & PRIVATE) != 0
-            broken += (bits & (BROKEN | PRIVATE)) != 0
-            # A run counts whole from its third (fifth) character on.
-            latin_run = latin_run + 1 if bits & LATIN_1 else 0
-            broken += 3 if latin_run == 3 else (1 if latin_run > 3 else 0)
-            mark_run = mark_run + 1 if point == 63 else 0
-            broken += 5 if mark_run == 5 else (1 if mark_run > 5 else 0)
-            if bits & STOP:
-                stops += 1
-                before = points[i - 1] if i > begin else np.uint32(32)
-                clashes += table[min(before, np.uint32(SIZE - 1))] & STOP and not before == point == 0x3002
-            if bits & PAIR and i + 1 < end:
-                for k in range(len(pairs)):
-                    broken += pairs[k, 0] == point and pairs[k, 1] == points[i + 1]
-            if (point == 58 or point == 119) and i >= url_until:
-                url_until = _url_end(points, i, begin, end, table)
-                scheme = i
-                while (
-                    url_until > i and scheme > begin and points[scheme - 1] < 128 and table[points[scheme - 1]] & LATIN
-                ):
-                    scheme -= 1
-                url += url_until - scheme
-        visible = max(1, end - begin - space)
-        shares = (han, latin, digit, punctuation, symbol, kana, hangul, private, broken)
+        _traces(points, begin, end, table, pairs, counts, traces)
+        weighted = _sorted_out(points, begin, end, table, counts, kinds)
+        total = end - begin - kinds[16]
+        visible = max(1, total)
+        shares = (kinds[0], kinds[8], kinds[9], kinds[10], kinds[12], kinds[13], kinds[14])
         for k in range(len(shares)):
             out[1 + k, row] = shares[k] / visible
-        out[10, row] = rare / max(1, han)
-        out[11, row] = clashes / max(1, stops)
-        out[12, row] = url / visible
-        out[13, row] = space / (end - begin)
-        out[14, row] = _entropy(points, begin, end, table, counts)
+        out[8, row] = (kinds[15] + traces[4]) / visible
+        out[9, row] = (kinds[17] + traces[0]) / visible
+        han, telling = max(1, kinds[0]), max(1, kinds[6] + kinds[7])
+        out[10, row] = kinds[5] / han
+        out[11, row] = traces[2] / max(1, traces[1])
+        out[12, row] = traces[3] / visible
+        out[13, row] = kinds[16] / (end - begin)
+        out[14, row] = max(0.0, math.log2(visible) - weighted / visible)
         _line_shares(points, begin, end, table, lines)
         out[15, row] = lines[0]
         counted = max(1, lines[0])
@@ -264,3 +314,10 @@ def _measure(points: Any, starts: Any, table: Any, pairs: Any, out: Any) -> None
         out[18, row] = lines[3] / max(1, lines[1])
         out[19, row] = lines[4] / counted
         out[20, row] = lines[5] / counted
+        for level in range(1, 4):
+            out[20 + level, row] = kinds[1 + level] / han
+        out[24, row] = kinds[7] / telling
+        out[25, row] = min(kinds[6], kinds[7]) / telling
+        out[26, row] = kinds[11] / visible
+        out[27, row] = (kinds[10] - kinds[11]) / visible
+        out[28, row] = kinds[18] / visible

@@ -31,6 +31,22 @@ def measured(text: str) -> dict[str, Any]:
         *(("terminal_punctuation_share", "完了.", 1.0), ("short_line_share", "短\n这一行有十个字不算短", 0.5)),
         *(("bullet_share", "- 甲\n• 乙\n丙\n丁", 0.5), ("stop_clash_share", "甲，，乙。", 1 / 3)),
         *(("stop_clash_share", "甲。。。", 0.0), ("stop_clash_share", "甲，乙。", 0.0)),
+        *(
+            ("han_level1_share", "一邶镕龘", 0.25),
+            ("han_level2_share", "一邶镕龘", 0.25),
+            ("han_level3_share", "一邶镕龘", 0.25),
+        ),
+        *(
+            ("han_level1_share", "國家", 1.0),
+            ("hant_share", "国家國這", 2 / 3),
+            ("script_mix_share", "国家國這", 1 / 3),
+        ),
+        *(
+            ("hant_share", "大人", 0.0),
+            ("full_punctuation_share", "，“—,(", 0.6),
+            ("half_punctuation_share", "，“—,(", 0.4),
+        ),
+        *(("radical_share", "⼈民⺠㇀", 0.75), ("radical_share", "人民", 0.0)),
         *(("entropy", "甲乙丙丁", 2.0), ("entropy", "甲甲甲", 0.0), ("entropy", "甲乙 甲乙", 1.0)),
     ],
 )

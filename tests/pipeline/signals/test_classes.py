@@ -27,6 +27,8 @@ def characters(name: str) -> set[str]:
         *(("\u3000", "SPACE"), ("\n", "SPACE"), ("\ue000", "PRIVATE"), ("\ufffd", "BROKEN"), ("\x81", "BROKEN")),
         *(("龘", "RARE"), ("国", "HANS"), ("國", "HANT"), ("図", "JAPANESE"), ("。", "SENTENCE_END"), ("”", "CLOSER")),
         *(("•", "BULLET"), ("Ã", "LATIN_1"), ("锟", "PAIR"), ("：", "CLAUSE_END"), ("、", "STOP")),
+        *(("，", "FULL"), ("—", "FULL"), ("⼀", "RADICAL"), ("⺀", "RADICAL"), ("的", "FUNCTION"), ("這", "FUNCTION")),
+        *(("｜", "SEPARATOR"), ("{", "SIGN"), ("？", "SENTENCE_END"), ("?", "WATCHED")),
     ],
 )
 def test_knows_what_a_character_is(char: str, name: str) -> None:
@@ -41,6 +43,21 @@ def test_characters_of_every_kind_of_chinese_are_common(char: str) -> None:
 @pytest.mark.parametrize("char", "后里干台云只后乾著於")
 def test_characters_that_both_scripts_use_tell_neither(char: str) -> None:
     assert not classes.table()[ord(char)] & (classes.HANS | classes.HANT)
+
+
+def test_the_norm_table_is_whole() -> None:
+    rows = [line.split("\t") for line in lines_of(PACKAGE, "han_levels.tsv")]
+    levels = {level: "".join(chars for of, chars in rows if of == level) for level in "123"}
+    assert [len(chars) for chars in levels.values()] == [3_500, 3_000, 1_605]
+    assert len(set("".join(levels.values()))) == 8_105
+    assert [(chars[0], chars[-1]) for chars in levels.values()] == [("一", "矗"), ("乂", "齉"), ("亍", "蠼")]
+
+
+@pytest.mark.parametrize(
+    ("char", "level"), [("一", 1), ("國", 1), ("国", 1), ("邶", 2), ("镕", 3), ("龘", 0), ("a", 0)]
+)
+def test_knows_the_level_of_a_character(char: str, level: int) -> None:
+    assert classes.table()[ord(char)] >> classes.LEVEL & 3 == level
 
 
 def test_a_character_has_one_kind() -> None:

@@ -1,3 +1,4 @@
+import time
 from typing import Any
 
 import pyarrow as pa
@@ -50,6 +51,9 @@ def best_cover(text: str, n: int) -> float:
         ("duplicate_paragraph_share", "甲\n乙\n\n丙丁\n\n甲\n乙", 1 / 3),
         ("duplicate_paragraph_share", "甲乙\n丙\n\n甲\n乙丙", 0.0),
         ("duplicate_paragraph_share", "甲\n甲\n甲", 0.0),
+        ("duplicate_sentence_share", "甲乙丙。丁戊己。甲乙丙。", 1 / 3),
+        ("duplicate_sentence_share", "甲乙丙丁\n戊？甲乙丙丁", 0.4),
+        ("duplicate_sentence_share", "好的。好的。……", 0.0),
         ("top_ngram_share", "一二三四五甲一二三四五", 10 / 11),
         ("top_ngram_share", "哈哈哈哈哈哈哈哈", 1.0),
         ("top_ngram_share", "一二三四五", 0.0),
@@ -72,6 +76,21 @@ def test_ngram_shares_equal_the_plain_way(text: str, n: int, long_n: int) -> Non
     row = measured(text, n=n, long_n=long_n)
     assert row["top_ngram_share"] == pytest.approx(best_cover(text, n))
     assert row["duplicate_ngram_share"] == pytest.approx(covered_by_earlier(text, long_n))
+
+
+def test_neighbouring_code_points_are_not_confused() -> None:
+    text = "".join(f"一二三四五六七八九{chr(0x4E00 + n)}" for n in (51, 52))
+    assert measured(text)["duplicate_ngram_share"] == 0.0
+
+
+@pytest.mark.parametrize("part", ["1", "\n", "甲\n\n", "。", "甲。", "\U0010ffff"])
+def test_ten_megabytes_of_one_thing_take_seconds(part: str) -> None:
+    text = part * (10_000_000 // len(part.encode()))
+    measured(part)
+    started = time.process_time()
+    row = measured(text, max_chars=10_000_000)
+    assert time.process_time() - started < 10
+    assert all(0 <= value <= 1 for value in row.values())
 
 
 def test_measures_no_more_than_the_cap() -> None:

@@ -1,3 +1,5 @@
+import math
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.signals.words import Words, segment
 from pipeline.step import apply
+from pipeline.tables import lines_of
 from schemas.errors import RecipeError
 
 SENTENCES = [
@@ -51,6 +54,7 @@ def test_counts_words_that_hold_letters_or_digits() -> None:
     assert row == {"word_count": 3, "mean_word_chars": 2.0, "unique_word_share": 1 / 3} | {
         "stopword_share": 0.0,
         "word_entropy": 0.0,
+        "top_word_share": 1.0,
     }
 
 
@@ -59,6 +63,22 @@ def test_shares() -> None:
     assert row["stopword_share"] == 0.5
     assert row["unique_word_share"] == 1.0
     assert row["word_entropy"] == 2.0
+
+
+@settings(max_examples=100, deadline=None)
+@given(text=st.text("我们北京大学，的 a1²一\U0010ffff", max_size=80))
+def test_equals_the_plain_way(text: str) -> None:
+    stop = set(lines_of("pipeline.signals", "stopwords.txt"))
+    counts = Counter(word for word in segment(text) if word[0].isalnum())
+    total = max(1, counts.total())
+    row = measured(text)
+    assert row["word_count"] == counts.total()
+    assert row["mean_word_chars"] == pytest.approx(sum(len(word) * n for word, n in counts.items()) / total)
+    assert row["unique_word_share"] == pytest.approx(len(counts) / total)
+    assert row["stopword_share"] == pytest.approx(sum(n for word, n in counts.items() if word in stop) / total)
+    assert row["word_entropy"] == pytest.approx(sum(-n / total * math.log2(n / total) for n in counts.values()))
+    top = sorted((n for word, n in counts.items() if n > 2 and len(word) > 1 and word not in stop), reverse=True)
+    assert row["top_word_share"] == pytest.approx(sum(top[:5]) / total)
 
 
 def test_measures_the_first_characters_only() -> None:
