@@ -1,6 +1,9 @@
 """Texts that tests write into corpora, and the command called in this process."""
 
+import pyarrow as pa
 import pytest
+
+from pipeline.step import Cleaner
 
 # Sentences of the constitution and of old books: public domain, long enough for every rule of the preset.
 ARTICLES = [
@@ -45,3 +48,8 @@ def edited(dice, source, edits):
     for place in dice.sample(range(len(chars)), edits):
         chars[place] = chr(dice.randrange(0x5400, 0x5800))
     return "".join(chars)
+
+
+def texts_of(cleaner: Cleaner, texts: list[str]) -> list[str]:
+    """The texts as a cleaner leaves them."""
+    return cleaner.clean(pa.record_batch({"text": pa.array(texts, pa.string())})).column("text").to_pylist()

@@ -4,7 +4,8 @@ One kernel reads code points and writes code points; only rows that it finds not
 Never NFKC: it would turn full-width Chinese punctuation into ASCII and change nearly every Chinese document.
 
 Trade: paragraph indents of ideographic spaces and the two trailing spaces of a Markdown line break are layout and go;
-private-use characters are text in some unknown font and stay (the signal `characters` counts them).
+private-use characters are text in some unknown font and stay (the signal `characters` counts them). A soft hyphen at
+a line's end becomes the hyphen that a reader would see there, because whoever joins the lines needs to know.
 """
 
 import unicodedata
@@ -21,31 +22,39 @@ from pipeline.clean.rows import with_texts
 from pipeline.step import Cleaner, replace_text
 from pipeline.text import CodePoints, encode
 
-_DROP, _SPACE, _LINE, _JOINER, _SUSPECT = 1, 2, 4, 8, 16
+_DROP, _SPACE, _LINE, _JOINER, _SUSPECT, _SELECTOR, _SPECIAL = 1, 2, 4, 8, 16, 32, 64
 _SIZE = 0x110000
-# Ranges by what becomes of them. Sources: Unicode 15 categories Cc, Cf, Zs, Zl, Zp; UAX 9 (bidi controls); tag
-# characters and noncharacters, which hide text.
+# Ranges by what becomes of them. Sources: Unicode 15 categories Cc, Cf, Zs, Zl, Zp; UAX 9 (bidi controls); UAX 44
+# (default ignorable: Hangul fillers, inherent vowels of Khmer); the object replacement character, which stands for a
+# picture; tag characters and noncharacters, which hide text.
 _DROPPED = (
     *((0x00, 0x08), (0x0E, 0x1F), (0x7F, 0x84), (0x86, 0x9F), (0xAD, 0xAD), (0x61C, 0x61C), (0x180E, 0x180E)),
-    *((0x200B, 0x200B), (0x200E, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0xFDD0, 0xFDEF), (0xFEFF, 0xFEFF)),
-    *((0xFFF0, 0xFFFB), (0xE0000, 0xE007F)),
+    *((0x17B4, 0x17B5), (0x200B, 0x200B), (0x200E, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164)),
+    *((0xFDD0, 0xFDEF), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFFC), (0xE0000, 0xE00FF), (0xE01F0, 0xE0FFF)),
     *((plane + 0xFFFE, plane + 0xFFFF) for plane in range(0, _SIZE, 0x10000)),
 )
 _SPACES = ((0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x202F, 0x202F), (0x205F, 0x205F), (0x3000, 0x3000))
 _LINES = ((0x0A, 0x0D), (0x85, 0x85), (0x2028, 0x2029))
 _JOINERS = ((0x200C, 0x200D),)
+_SELECTORS = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
+# Dropped, but not everywhere: soft hyphen, annotation separator and end, tags of flags.
+_SPECIALS = ((0xAD, 0xAD), (0xFFFA, 0xFFFB), (0xE0020, 0xE007F))
+_ANNOTATION = 64  # characters of a reading at most that is still looked for; by hand
 
 
 class Unicode(Cleaner):
     """Repairs characters, spaces and line breaks.
 
-    Control, zero-width, bidirectional and tag characters go (joiners stay where emoji or Indic and Arabic script need
-    them); odd spaces become a space, at the head of a line nothing; every line break becomes LF; spaces at line ends
-    go; blank lines are at most one in a row and none at the ends; the text is put in NFC.
+    Control, zero-width, bidirectional and tag characters go (joiners stay where emoji or the scripts from Arabic to
+    Indic and Mongolian need them, tags in flags of regions); a variation selector stays after what it can vary; an
+    interlinear annotation becomes （reading）; odd spaces become a space, at the head of a line nothing; every line
+    break becomes LF; spaces at line ends go; blank lines are at most one in a row and none at the ends; the text is put
+    in NFC.
     `unicode_repair_count`: characters of the text as it came that were removed, replaced or not in NFC.
     """
 
     kind: ClassVar[str] = "unicode"
+    revision: ClassVar[int] = 2
 
     @property
     def adds(self) -> Mapping[str, pa.DataType]:
@@ -78,7 +87,8 @@ def _compose(column: pa.Array, suspects: npt.NDArray[Any], changed: npt.NDArray[
 def _actions() -> npt.NDArray[np.uint8]:
     """Return what becomes of each code point, uint8, (0x110000,)."""
     actions = np.zeros(_SIZE, np.uint8)
-    for action, ranges in ((_DROP, _DROPPED), (_SPACE, _SPACES), (_LINE, _LINES), (_JOINER, _JOINERS)):
+    plain = ((_DROP, _DROPPED), (_SPACE, _SPACES), (_LINE, _LINES), (_JOINER, _JOINERS), (_SELECTOR, _SELECTORS))
+    for action, ranges in (*plain, (_DROP | _SPECIAL, _SPECIALS)):
         for first, last in ranges:
             actions[first : last + 1] = action
     for point in range(0xC0, 0x30000):
@@ -98,21 +108,107 @@ def _actions() -> npt.NDArray[np.uint8]:
 
 
 @njit(cache=True, nogil=True)
-def _joins(points: Any, i: int, begin: int, end: int) -> bool:
-    """Tell whether a joiner at i has work to do: between emoji, or in scripts from Arabic to Indic."""
-    if i == begin or i + 1 >= end:
-        return False
-    before, after = points[i - 1], points[i + 1]
-    script = 0x600 <= before < 0xE00 and 0x600 <= after < 0xE00
-    return bool(script or ((before >= 0x1F000 or 0x2190 <= before < 0x2C00 or before == 0xFE0F) and after >= 0x2190))
+def _joining(point: Any) -> bool:
+    """Tell whether a joiner has work to do in the script of a letter: Arabic to Myanmar, Khmer, Mongolian, Brahmic."""
+    return bool(
+        0x600 <= point < 0x10A0
+        or 0x1780 <= point < 0x18B0
+        or 0x1A20 <= point < 0x1C50
+        or 0xA840 <= point < 0xAAE0
+        or 0x10800 <= point < 0x12000
+        or 0x1E900 <= point < 0x1E960
+    )
+
+
+@njit(cache=True, nogil=True)
+def _joins(point: Any, before: Any, after: Any) -> bool:
+    """Tell whether a joiner has work to do: between emoji, between letters, or after one in whose script it may.
+
+    U+200D at a word's end asks for the joined form (Arabic ه in dates, half-forms of Devanagari); U+200C does nothing.
+    """
+    if _joining(before) and (point == 0x200D or _joining(after)):
+        return True
+    emoji = before >= 0x1F000 or 0x2190 <= before < 0x2C00 or before == 0xFE0F
+    return bool(emoji and after >= 0x2190)
+
+
+@njit(cache=True, nogil=True)
+def _varies(selector: Any, before: Any) -> bool:
+    """Tell whether a variation selector can vary what stands before it: Han alone for those of ideographs."""
+    han = 0x3400 <= before < 0xA000 or 0xF900 <= before < 0xFB00 or 0x20000 <= before < 0x32400
+    if selector > 0xFFFF:
+        return bool(han)
+    if before < 0x80:
+        return bool(before == 0x23 or before == 0x2A or 0x30 <= before <= 0x39)
+    return bool(not 0xFE00 <= before <= 0xFE0F and not 0xE0000 <= before < 0xE1000)
+
+
+@njit(cache=True, nogil=True)
+def _special(points: Any, i: int, begin: int, visible: int, breaks: bool) -> Any:
+    """Return what a special character at i becomes, a code point, or 0 for nothing.
+
+    `begin`, `visible`: where the line begins, and where its last visible character ends; `breaks`: whether another
+    line follows.
+    """
+    point = points[i]
+    if point == 0xAD:
+        letter = i > begin and (0x41 <= points[i - 1] < 0x530 or 0x1E00 <= points[i - 1] < 0x1F00)
+        return np.uint32(0x2D) if breaks and letter and i + 1 == visible else np.uint32(0)
+    if point == 0xFFFA:
+        for k in range(i + 1, min(visible, i + _ANNOTATION)):
+            if points[k] == 0xFFFB:
+                return np.uint32(0xFF08)
+            if points[k] == 0xFFFA:
+                break
+        return np.uint32(0)
+    if point == 0xFFFB:
+        for k in range(i - 1, max(begin - 1, i - _ANNOTATION), -1):
+            if points[k] == 0xFFFA:
+                return np.uint32(0xFF09)
+            if points[k] == 0xFFFB:
+                break
+        return np.uint32(0)
+    # Tags spell a region after a black flag, at most seven with the end; anywhere else they hide text.
+    for k in range(i - 1, max(begin - 1, i - 8), -1):
+        if points[k] == 0x1F3F4:
+            return np.uint32(point)
+        if not 0xE0030 <= points[k] <= 0xE007A:
+            break
+    return np.uint32(0)
+
+
+@njit(cache=True, nogil=True)
+def _kept(points: Any, i: int, line: Any, actions: Any, before: Any) -> Any:
+    """Return what the character at i becomes that may go or stay: a code point, or 0 for nothing.
+
+    `line`: where it begins, where its visible part ends, and whether another follows. `before`: what was written
+    before it on the line, 0 at its beginning.
+    """
+    begin, visible, breaks = line
+    action = actions[points[i]]
+    if action & _SPECIAL:
+        return _special(points, i, begin, visible, breaks)
+    if action & _DROP or before == 0 or before == 32 or before == 9:
+        return np.uint32(0)
+    if action & _SELECTOR:
+        return np.uint32(points[i]) if _varies(points[i], before) else np.uint32(0)
+    after = np.uint32(0)
+    if i + 1 < visible and not actions[points[i + 1]] & (_DROP | _SPACE | _JOINER | _SELECTOR):
+        after = np.uint32(points[i + 1])
+    return np.uint32(points[i]) if _joins(points[i], before, after) else np.uint32(0)
 
 
 @njit(cache=True, nogil=True)
 def _line_end(points: Any, i: int, end: int, actions: Any) -> Any:
-    """Return where the line at i ends, where its last visible character ends, and where the next line begins."""
-    visible = i
+    """Return where the line at i ends, where its last visible character ends, and where the next line begins.
+
+    What may belong to the visible character before it (joiner, selector, soft hyphen, tag) ends with it.
+    """
+    begin = visible = i
     while i < end and not actions[points[i]] & _LINE:
-        if not actions[points[i]] & (_DROP | _SPACE | _JOINER) and points[i] != 32 and points[i] != 9:
+        action = actions[points[i]]
+        shown = not action & (_DROP | _SPACE | _JOINER | _SELECTOR) and points[i] != 32 and points[i] != 9
+        if shown or (action & (_JOINER | _SELECTOR | _SPECIAL) and visible == i and i > begin):
             visible = i + 1
         i += 1
     after = i + 2 if i + 1 < end and points[i] == 13 and points[i + 1] == 10 else i + 1
@@ -164,10 +260,17 @@ def _repair(points: Any, starts: Any, actions: Any, out: Any, out_starts: Any, c
                     same += min(lines, plain)
                 breaks = plain = 0
                 head = True
+                line = size
                 for k in range(i, visible):
                     point, action = points[k], actions[points[k]]
                     changed[row, 1] += (action & _SUSPECT) != 0
-                    if action & _DROP or (action & _JOINER and not _joins(points, k, begin, end)):
+                    if action & (_DROP | _JOINER | _SELECTOR):
+                        before = out[size - 1] if size > line else np.uint32(0)
+                        kept = _kept(points, k, (i, visible, stop < end), actions, before)
+                        if kept:
+                            out[size] = kept
+                            size += 1
+                            same += kept == point
                         continue
                     if action & _SPACE:
                         if not head:
