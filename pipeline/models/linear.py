@@ -1,0 +1,255 @@
+"""A linear model over hashed character n-grams: one logistic regression for each label, against the rest.
+
+A text is the set of its n-grams of 1 to 4 folded characters (`form.py`), hashed into 2^bits places, each worth
+1 / sqrt(size of the set); so texts of every length have the length 1, and what a text repeats counts once. With two
+labels there is one regression, for the second.
+
+A model may know only the commonest characters, and then every other one is the same to it: what is left is how
+function words, marks and gaps follow each other, whatever the text is about.
+
+Trained by AdaGrad (Duchi, Hazan, Singer 2011) on the logistic loss with L2 on the places a text touches, in an order
+drawn from the seed; one thread, so that the same texts give the same weights. Weights are stored as bytes, a scale for
+each label. Trade: places are shared by chance (about one n-gram in three at 2^20 and a large training set), which costs
+a little accuracy and bounds the size of the file whatever it is trained on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from pipeline.dedup.table import CODE_POINTS
+from pipeline.models.file import ModelFile
+from pipeline.models.form import REVISION, Folded
+from schemas.errors import RecipeError
+
+KIND = "linear"
+ORDERS = 4
+
+Weights = npt.NDArray[np.float32]
+Points = npt.NDArray[np.uint32]
+_ARRAYS = ("listed", "weights", "scales", "bias")
+_ANY = np.uint32(1)  # stands for characters that are not known; no folded text holds it
+_BASE = np.uint64(0x9E3779B97F4A7C15)
+_MIX = np.uint64(0xD6E8FEB86659FD93)
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How a linear model is trained.
+
+    `listed`: how many of the commonest characters are known, 0 for all; `bits`: places are 2^bits; `epochs`: times
+    that every text is seen; `rate`: AdaGrad's step; `l2`: weight of the penalty; `floor`: weights smaller than this
+    share of the largest are stored as zero; `seed`: of the order.
+    """
+
+    listed: int = 0
+    bits: int = 20
+    epochs: int = 6
+    rate: float = 0.5
+    l2: float = 1e-6
+    floor: float = 0.0
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not 8 <= self.bits <= 24 or self.epochs < 1 or self.rate <= 0:
+            raise RecipeError(f"a linear model takes bits 8 to 24, epochs and rate above 0, got {self}")
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A trained model.
+
+    `labels`: names in order; `listed`: uint32, the characters it knows, empty for all; `weights`: int8,
+    (2^bits, regressions); `scales`, `bias`: float32, (regressions,).
+    """
+
+    labels: tuple[str, ...]
+    listed: Points
+    weights: npt.NDArray[np.int8]
+    scales: npt.NDArray[np.float32]
+    bias: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, file: ModelFile) -> "Linear":
+        """Return the model in a file of kind `linear`. Raises RecipeError where it was made for other folding."""
+        header = file.header
+        if header["parameters"]["form"] != REVISION:
+            raise RecipeError("the model reads text in a form of another revision; train it again with `yuliao train`")
+        return cls(tuple(header["labels"]), *(file.arrays[name] for name in _ARRAYS))
+
+    @property
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """What `write_model` stores."""
+        return {name: getattr(self, name) for name in _ARRAYS}
+
+    @cached_property
+    def _known(self) -> npt.NDArray[np.bool_]:
+        return _membership(self.listed)
+
+    def scores(self, texts: Folded) -> npt.NDArray[np.float64]:
+        """Return the probability of each label, float64, (rows, labels); with more than two they need not add to 1.
+
+        An empty text has 0.5 of two labels, and 0 of more.
+        """
+        count = self.weights.shape[1]
+        out = np.zeros((len(texts), count))
+        texts = _masked(texts, self._known) if len(self.listed) else texts
+        _score(texts.points, texts.starts, self.weights, self.scales, self.bias, out)
+        empty = np.diff(texts.starts) == 0
+        chances = 1 / (1 + np.exp(-out))
+        chances[empty] = 0.5 if len(self.labels) == 2 else 0.0
+        return np.hstack([1 - chances, chances]) if len(self.labels) == 2 else chances
+
+
+def train(
+    texts: Folded,
+    labels: npt.NDArray[np.int64],
+    names: Sequence[str],
+    settings: Training | None = None,
+    importance: npt.NDArray[np.float64] | None = None,
+) -> Linear:
+    """Train a model.
+
+    `labels`: int64, (rows,), each a place in `names`; `importance`: float64, (rows,), how much a text counts
+    (default: every label as much as every other, on the whole).
+    Raises RecipeError where there are fewer than two labels or a label has no text.
+    """
+    chosen = Training() if settings is None else settings
+    counts = np.bincount(labels, minlength=len(names))
+    if len(names) < 2 or (counts == 0).any():
+        missing = ", ".join(name for name, count in zip(names, counts, strict=True) if not count) or "a second label"
+        raise RecipeError(f"no training text has the label: {missing}")
+    if importance is None:
+        importance = (len(labels) / len(names) / counts)[labels]
+    listed = _commonest(texts, chosen.listed)
+    texts = _masked(texts, _membership(listed)) if len(listed) else texts
+    truth = labels[:, None] == np.arange(len(names))
+    truth = truth[:, 1:] if len(names) == 2 else truth
+    regressions = truth.shape[1]
+    weights = np.zeros((1 << chosen.bits, regressions), np.float32)
+    bias = np.zeros(regressions, np.float32)
+    squares = np.full_like(weights, 1e-6)
+    order = np.random.default_rng(chosen.seed)
+    for epoch in range(chosen.epochs):
+        rate = chosen.rate * (1 - epoch / chosen.epochs)
+        rows = order.permutation(len(texts))
+        _learn(texts.points, texts.starts, rows, truth, importance, rate, chosen.l2, weights, squares, bias)
+    return _stored(tuple(names), listed, weights, bias, chosen.floor)
+
+
+def _commonest(texts: Folded, count: int) -> Points:
+    """Return the commonest characters, ascending."""
+    points, counts = np.unique(texts.points, return_counts=True)
+    return np.sort(points[np.lexsort((points, -counts))][:count]).astype(np.uint32)
+
+
+def _membership(listed: Points) -> npt.NDArray[np.bool_]:
+    """Return which code points are listed."""
+    known = np.zeros(CODE_POINTS, np.bool_)
+    known[listed] = True
+    return known
+
+
+def _masked(texts: Folded, known: npt.NDArray[np.bool_]) -> Folded:
+    """Return texts in which every character that is not known is the same one."""
+    return Folded(np.where(known[texts.points], texts.points, _ANY), texts.starts)
+
+
+def _stored(
+    names: tuple[str, ...], listed: Points, weights: Weights, bias: npt.NDArray[np.float32], floor: float
+) -> Linear:
+    """Return a model with weights as bytes; those beyond the largest in a hundred thousand are cut to it."""
+    size = np.abs(weights)
+    largest = np.maximum(np.quantile(size, 1 - 1e-5, axis=0), 1e-12).astype(np.float32)
+    scales = (largest / 127).astype(np.float32)
+    stored = np.rint(np.clip(weights / scales, -127, 127)).astype(np.int8)
+    stored[size < floor * largest] = 0
+    return Linear(names, listed, stored, scales, bias)
+
+
+@njit(cache=True, nogil=True)
+def _places(points: Any, begin: int, end: int, shift: Any, seen: Any, stamp: Any, found: Any) -> int:
+    """Write the places of the n-grams of one text to `found`, each once, and return how many."""
+    count = 0
+    one, two, three, four = np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0)
+    for i in range(begin, end):
+        point = np.uint64(points[i]) + np.uint64(1)
+        four = (three + point) * _BASE
+        three = (two + point) * _BASE
+        two = (one + point) * _BASE
+        one = point * _BASE
+        for order in range(min(i - begin + 1, ORDERS)):
+            key = one if order == 0 else two if order == 1 else three if order == 2 else four
+            key = (key ^ (key >> np.uint64(29)) ^ np.uint64(order)) * _MIX
+            place = np.int64(key >> shift)
+            if seen[place] != stamp:
+                seen[place] = stamp
+                found[count] = place
+                count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _score(points: Any, starts: Any, weights: Any, scales: Any, bias: Any, out: Any) -> None:
+    """Fill `out`, float64, (rows, regressions), with log odds."""
+    longest = 1
+    for row in range(len(starts) - 1):
+        longest = max(longest, starts[row + 1] - starts[row])
+    seen = np.zeros(len(weights), np.uint32)
+    found = np.empty(longest * ORDERS, np.int64)
+    shift = np.uint64(64 - np.int64(np.round(np.log2(len(weights)))))
+    regressions = weights.shape[1]
+    totals = np.empty(regressions, np.int64)
+    for row in range(len(starts) - 1):
+        count = _places(points, starts[row], starts[row + 1], shift, seen, np.uint32(row + 1), found)
+        totals[:] = 0
+        for k in range(count):
+            for label in range(regressions):
+                totals[label] += weights[found[k], label]
+        for label in range(regressions):
+            out[row, label] = bias[label] + scales[label] * totals[label] / np.sqrt(max(count, 1))
+
+
+@njit(cache=True, nogil=True)
+def _learn(
+    points: Any,
+    starts: Any,
+    rows: Any,
+    truth: Any,
+    importance: Any,
+    rate: float,
+    l2: float,
+    weights: Any,
+    squares: Any,
+    bias: Any,
+) -> None:
+    """Go once over the texts in the order of `rows` and change `weights`, `squares` and `bias`."""
+    longest = 1
+    for row in range(len(starts) - 1):
+        longest = max(longest, starts[row + 1] - starts[row])
+    seen = np.zeros(len(weights), np.uint32)
+    found = np.empty(longest * ORDERS, np.int64)
+    shift = np.uint64(64 - np.int64(np.round(np.log2(len(weights)))))
+    stamp = np.uint32(0)
+    for row in rows:
+        stamp += np.uint32(1)
+        count = _places(points, starts[row], starts[row + 1], shift, seen, stamp, found)
+        if count == 0:
+            continue
+        value = 1 / np.sqrt(count)
+        for label in range(weights.shape[1]):
+            odds = np.float64(bias[label])
+            for k in range(count):
+                odds += weights[found[k], label] * value
+            slope = importance[row] * (1 / (1 + np.exp(-odds)) - truth[row, label])
+            bias[label] -= np.float32(0.01 * rate * slope)
+            for k in range(count):
+                place = found[k]
+                change = slope * value + l2 * weights[place, label]
+                squares[place, label] += np.float32(change * change)
+                weights[place, label] -= np.float32(rate * change / np.sqrt(squares[place, label]))
