@@ -26,7 +26,7 @@ def language(arguments: Sequence[str]) -> str:
 
 # Which module a verb's command is in, where it is not flows.commands.
 _MODULES = {"ingest": "flows.tools", "measure": "flows.tools", "dedup": "flows.dedup"}
-_MODULES |= {"index": "flows.dedup", "overlap": "flows.overlap"}
+_MODULES |= {"index": "flows.dedup", "overlap": "flows.overlap", "what-if": "flows.what_if"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +51,9 @@ def _run(arguments: list[str]) -> int:
         parser.error(say("overlap.misuse", lang))
     module = _MODULES.get(args.verb, "flows.commands")
     try:
-        command: Callable[[Any], int] = getattr(importlib.import_module(module), args.verb + "_command")
+        command: Callable[[Any], int] = getattr(
+            importlib.import_module(module), args.verb.replace("-", "_") + "_command"
+        )
         return command(args)
     except CorpusError as error:
         print(say("error", lang, verb=args.verb, error=error), file=sys.stderr)  # noqa: T201

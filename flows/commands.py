@@ -26,7 +26,8 @@ def out(text: str = "") -> None:
     print(text)  # noqa: T201
 
 
-def _show(args: Any, value: dict[str, Any] | list[Any], lines: Iterable[str]) -> int:
+def show_result(args: Any, value: dict[str, Any] | list[Any], lines: Iterable[str]) -> int:
+    """Print a result: as JSON where that was asked for, else its lines. Returns the exit status."""
     if args.json:
         out(json.dumps(value, ensure_ascii=False, indent=2, default=str))
     else:
@@ -35,7 +36,8 @@ def _show(args: Any, value: dict[str, Any] | list[Any], lines: Iterable[str]) ->
     return 0
 
 
-def _workspace(args: Any, recipe: str | None = None) -> Workspace:
+def in_workspace(args: Any, recipe: str | None = None) -> Workspace:
+    """Return the workspace that was named, else that of the recipe's folder, else the one here."""
     default = Path(recipe).resolve().parent if recipe else Path.cwd()
     return Workspace(Path(args.workspace) if args.workspace else default)
 
@@ -91,7 +93,7 @@ def plan_command(args: Any) -> int:
     inputs.sort(key=lambda file: (file.source, file.uri))
     size = sum(file.bytes for file in inputs)
     shards = plan_shards(plan, Snapshot(inputs, [1] * len(inputs)), {1})
-    workspace = _workspace(args, args.recipe)
+    workspace = in_workspace(args, args.recipe)
     workspace.root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(workspace.root).free
     # Read and measured text, signals, signatures and the published copy, each zstd: 1.5 times the input was seen.
@@ -112,7 +114,7 @@ def plan_command(args: Any) -> int:
         "disk_needed": needed,
         "disk_free": free,
     }
-    status = _show(args, value, show.plan_lines(plan, value, args.lang))
+    status = show_result(args, value, show.plan_lines(plan, value, args.lang))
     if needed > free:
         raise StoreError(f"{workspace.root}: about {needed >> 20} MiB are needed and {free >> 20} MiB are free")
     return status
@@ -135,7 +137,7 @@ def run_command(args: Any) -> int:
     else:
         summary = _run(args, root)
         summary["wall_seconds"] = round(time.perf_counter() - started, 3)
-    return _show(args, summary, show.run_lines(summary, args.lang))
+    return show_result(args, summary, show.run_lines(summary, args.lang))
 
 
 def _run(args: Any, root: Path | None) -> dict[str, Any]:
@@ -214,12 +216,12 @@ def explain_command(args: Any) -> int:
     if (args.document is None) == (args.text is None):
         raise RecipeError("explain takes either ID|URI or --text FILE")
     if args.text is not None:
-        verdicts = [explain_text(Path(args.text), Path(args.recipe) if args.recipe else None)]
+        verdicts = [explain_text(Path(args.text), args.recipe)]
     else:
         version = version_of(args, args.of_version).manifest if args.of_version else None
         named = f"{version.dataset}@{version.version}" if version else None
-        verdicts = explain_document(_workspace(args), _as_read(args.document), run=args.run, version=named)
-    return _show(args, verdicts, (line for v in verdicts for line in show.verdict_lines(v, args.lang)))
+        verdicts = explain_document(in_workspace(args), _as_read(args.document), run=args.run, version=named)
+    return show_result(args, verdicts, (line for v in verdicts for line in show.verdict_lines(v, args.lang)))
 
 
 def _as_read(name: str) -> str:
@@ -235,7 +237,7 @@ def version_of(args: Any, wanted: str) -> Any:
     """The version that `NAME[@V]` names in the workspace; `latest` is the one without a number."""
     from pipeline.publish.version import datasets_in, open_version
 
-    workspace = _workspace(args)
+    workspace = in_workspace(args)
     name, _, number = wanted.partition("@")
     version = open_version(workspace.store(name), None if number in ("", "latest") else number)
     if version is None:
@@ -248,7 +250,7 @@ def list_command(args: Any) -> int:
     """List published datasets and versions."""
     from pipeline.publish.version import datasets_in, open_version, publication_of, versions
 
-    workspace = _workspace(args)
+    workspace = in_workspace(args)
     rows = []
     for name in datasets_in(workspace.root / "store"):
         dataset = workspace.store(name)
@@ -266,24 +268,26 @@ def list_command(args: Any) -> int:
                     "sha256": version.sha256,
                 }
             )
-    return _show(args, rows, show.list_lines(rows, args.lang))
+    return show_result(args, rows, show.list_lines(rows, args.lang))
 
 
 def show_command(args: Any) -> int:
     """Show what a version holds and how it was built."""
     version = version_of(args, args.version)
     value = version.manifest.model_dump(mode="json", by_alias=True)
-    return _show(args, value, show.version_lines(version, args.lang))
+    return show_result(args, value, show.version_lines(version, args.lang))
 
 
 def report_command(args: Any) -> int:
     """Say where the report of a version, or of a run (by its id), lies."""
-    runs = [run for run in _workspace(args).runs() if run["run"].startswith(args.version)]
+    runs = [run for run in in_workspace(args).runs() if run["run"].startswith(args.version)]
     if runs and re.fullmatch(r"[0-9a-f]{6,64}", args.version):
         path = Path(runs[0]["folder"]) / "report.html"
     else:
         path = version_of(args, args.version).folder / "report.html"
-    return _show(args, {"report": str(path), "url": path.resolve().as_uri()}, [str(path), path.resolve().as_uri()])
+    return show_result(
+        args, {"report": str(path), "url": path.resolve().as_uri()}, [str(path), path.resolve().as_uri()]
+    )
 
 
 def verify_command(args: Any) -> int:
@@ -306,7 +310,7 @@ def verify_command(args: Any) -> int:
         "faults": found.faults,
         "notes": found.notes,
     }
-    _show(args, value, show.verify_lines(version, found, args.lang))
+    show_result(args, value, show.verify_lines(version, found, args.lang))
     if found.faults:
         print(say("verify.faults", args.lang), *found.faults, sep="\n", file=sys.stderr)  # noqa: T201
         return 1
@@ -321,4 +325,4 @@ def _made_again(args: Any, version: Any) -> list[str]:
 
     recipe = Path(args.rebuild)
     with showing(not args.json, args.lang), WorkerPool(args.workers) as pool:
-        return rebuild(version, recipe, _workspace(args, args.rebuild), InWorkers(pool), threads=args.workers)
+        return rebuild(version, recipe, in_workspace(args, args.rebuild), InWorkers(pool), threads=args.workers)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.plan import Plan
+from pipeline.preset import preset_names
 from pipeline.select import Check, select
 from pipeline.step import apply
 from pipeline.storage import Workspace, read_columns
@@ -17,6 +18,8 @@ from schemas.document import document_id
 from schemas.errors import SourceError, StoreError
 from schemas.recipe import Recipe
 from schemas.source import InputFile, Limits, Source
+
+DEFAULT = "zh-web"
 
 
 def explain_document(
@@ -116,14 +119,14 @@ def _no_document(file: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def explain_text(path: Path, recipe: Path | None) -> dict[str, Any]:
+def explain_text(path: Path, recipe: str | None) -> dict[str, Any]:
     """Read a file, clean and measure it, and return the decision with every rule it fails.
 
     Raises SourceError when the file holds no document.
     """
     from pipeline.readers.reading import read_file
 
-    plan = Plan.load(recipe) if recipe else default_plan()
+    plan = plan_of(recipe)
     if not path.is_file():
         raise SourceError(f"{path}: no such file")
     source = Source(id="text", path=str(path), license="internal")
@@ -149,16 +152,21 @@ def explain_text(path: Path, recipe: Path | None) -> dict[str, Any]:
     }
 
 
-def default_plan() -> Plan:
-    """Return the plan of the preset `zh-web`, for texts that belong to no recipe."""
-    recipe = Recipe.model_validate(
-        {
+def plan_of(recipe: str | None) -> Plan:
+    """Return the plan of a recipe file, or of a preset (by default `zh-web`), for texts that belong to no recipe.
+
+    Raises RecipeError where there is neither.
+    """
+    name = recipe or DEFAULT
+    if name in preset_names() and not Path(name).exists():
+        values = {
             "dataset": "text",
             "sources": [{"id": "text", "path": ".", "license": "internal"}],
+            "steps": [{"preset": name}],
             "publish": {"license": "internal"},
         }
-    )
-    return Plan.of(recipe, Path.cwd())
+        return Plan.of(Recipe.model_validate(values), Path.cwd())
+    return Plan.load(Path(name))
 
 
 def _failure(table: pa.Table, check: Check) -> dict[str, Any] | None:

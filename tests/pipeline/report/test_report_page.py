@@ -11,13 +11,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_cases import Run, files, typical
 
-import pipeline.plan  # noqa: F401 - its folder holds the presets
 from pipeline.decide import GONE, ID_REPEATED, SUPERSEDED
+from pipeline.preset import preset, preset_names
+from pipeline.report import what_if
 from pipeline.report.markup import embed, esc, number, percent, reason_label, short, words
 from pipeline.report.page import NAV, render
 from pipeline.step import build, columns_of
@@ -267,15 +267,15 @@ def test_every_phrase_of_the_page_is_used_and_known() -> None:
     room = Path(sys.modules["pipeline.report.page"].__file__ or "").parent
     code = "".join(path.read_text("utf-8") for path in [*room.glob("*.py"), room / "assets" / "report.js"])
     ui = set(words()["ui"])
-    outcomes = {f"nav_{key}" for key in NAV} | {outcome.value for outcome in Outcome}
+    outcomes = {f"nav_{key}" for key in (*NAV, *what_if.NAV)} | {outcome.value for outcome in Outcome}
+    outcomes |= {f"wi_note_{note}" for note in what_if.NOTES}
     assert {key for key in ui if not re.search(rf"[\"']{key}[\"']", code)} <= outcomes
     assert set(re.findall(r'say\("(\w+)"', code)) <= ui
 
 
 def test_every_reason_and_column_of_a_preset_has_a_name() -> None:
-    folder = Path(sys.modules["pipeline.plan"].__file__ or "").parent / "presets"
-    presets = [yaml.safe_load(path.read_text("utf-8")) for path in folder.glob("*.yaml")]
-    reasons = {rule["name"] for preset in presets for rule in preset["select"] if rule.get("name")}
-    columns = columns_of(build(spec) for preset in presets for spec in preset["steps"])
+    presets = [preset(name) for name in preset_names()]
+    reasons = {rule["name"] for found in presets for rule in found["select"] if rule.get("name")}
+    columns = columns_of({spec["kind"]: build(spec) for found in presets for spec in found["steps"]}.values())
     assert reasons | {ID_REPEATED, SUPERSEDED, GONE} <= set(words()["reasons"])
     assert set(columns) <= set(words()["columns"])
