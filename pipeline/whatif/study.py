@@ -44,7 +44,8 @@ class RuleStudy:
 
     `applies`: documents of the rule's sources; `unmeasured`: those among them without a value, which pass. `alone`:
     what it would remove by itself; `first`: what it is the reason for; `beyond`: what no other rule removes.
-    `with_others`: for every rule of the study, how many documents both remove. `measured` is False where the column is not there.
+    `with_others`: for every rule of the study, how many documents both remove. `measured` is False where the
+    column is not there.
     """
 
     reason: str
