@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterable
 from importlib.resources import files
@@ -77,8 +78,8 @@ def _dataset_name(folder: str) -> str:
 def plan_command(args: Any) -> int:
     """Check everything that can be checked without reading data, and say what a run would do."""
     from pipeline.engine import plan_shards
-    from pipeline.explain import test_of
     from pipeline.plan import Plan
+    from pipeline.select import test_of
     from pipeline.snapshot import Snapshot, list_inputs
     from schemas.source import InputFile
 
@@ -211,17 +212,30 @@ def deploy_command(args: Any) -> int:
 
 def explain_command(args: Any) -> int:
     """Say why a document is in or out, with rule, value, threshold and survivor."""
-    from pipeline.explain import explain_document, explain_text
+    from flows.verdict import verdict_lines
+    from pipeline.explain import explain_document
 
     if (args.document is None) == (args.text is None):
         raise RecipeError("explain takes either ID|URI or --text FILE")
     if args.text is not None:
-        verdicts = [explain_text(Path(args.text), args.recipe)]
+        verdicts = [_explain_given(args.text, args.recipe)]
     else:
         version = version_of(args, args.of_version).manifest if args.of_version else None
         named = f"{version.dataset}@{version.version}" if version else None
         verdicts = explain_document(in_workspace(args), _as_read(args.document), run=args.run, version=named)
-    return show_result(args, verdicts, (line for v in verdicts for line in show.verdict_lines(v, args.lang)))
+    return show_result(args, verdicts, (line for v in verdicts for line in verdict_lines(v, args.lang)))
+
+
+def _explain_given(text: str, recipe: str | None) -> dict[str, Any]:
+    """The verdict on a file, or on what comes through stdin."""
+    from pipeline.explain import explain_text
+
+    if text != "-":
+        return explain_text(Path(text), recipe)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stdin.txt"
+        path.write_bytes(sys.stdin.buffer.read())
+        return explain_text(path, recipe)
 
 
 def _as_read(name: str) -> str:

@@ -8,22 +8,7 @@ from typing import Any
 from unicodedata import east_asian_width
 
 from flows.words import count, label, say
-from pipeline.explain import test_of
-
-_VERDICT = (
-    "run",
-    "version",
-    "outcome",
-    "reason",
-    "stage",
-    "rule",
-    "value",
-    "threshold",
-    "detail",
-    "survivor_id",
-    "survivor_uri",
-    "jaccard",
-)
+from pipeline.select import test_of
 
 
 def pad(text: str, width: int) -> str:
@@ -103,23 +88,6 @@ def run_lines(summary: dict[str, Any], lang: str) -> Iterator[str]:
 
 def _row(source: str, what: str, documents: int) -> str:
     return f"  {source:<20} {pad(what, 40)} {documents:>10}"
-
-
-def verdict_lines(verdict: dict[str, Any], lang: str) -> Iterator[str]:
-    """Why a document is in or out, or why a file or record is no document."""
-    place = verdict["uri"] if verdict["record"] is None else f"{verdict['uri']}#{verdict['record']}"
-    head = [say(f"explain.{verdict['decision']}", lang), verdict["id"], verdict["source"], place]
-    yield "  ".join(part for part in head if part)
-    for name in _VERDICT:
-        value = verdict.get(name)
-        if name == "version" and verdict.get("mode") in ("sample", "unchanged"):
-            value = say(f"explain.{verdict['mode']}", lang, dataset=verdict["dataset"])
-        if value is None:
-            continue
-        words = {"stage": label, "outcome": label, "rule": named}.get(name)
-        yield f"  {label(name, lang)}: {words(value, lang) if words else short(value)}"
-    for rule in verdict.get("failed", []):
-        yield f"  {named(rule['reason'], lang)}: {short(rule['value'])} ({rule['test']})"
 
 
 def list_lines(rows: list[dict[str, Any]], lang: str) -> Iterator[str]:

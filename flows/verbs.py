@@ -327,8 +327,8 @@ def _version_verbs(make: _Verbs) -> None:
     say = make.say
     explain = make.verb(
         "explain",
-        "why a document is in or out",
-        "某文档为何被保留或剔除",
+        "why a document is in or out: every rule and signal, what cleaning changed, its copies",
+        "某文档为何被保留或剔除：全部规则与度量、清洗改动、副本",
         "yuliao explain 0f3a... --workspace my-corpus",
     )
     explain.add_argument(
@@ -344,7 +344,11 @@ def _version_verbs(make: _Verbs) -> None:
         dest="of_version",
         help=say("only in this version's run", "仅在此版本的运行中查找"),
     )
-    explain.add_argument("--text", metavar="FILE", help=say("decide on a text file instead", "改为判定一个文本文件"))
+    explain.add_argument(
+        "--text",
+        metavar="FILE",
+        help=say("decide on a text file instead; - reads stdin", "改为判定一个文本文件；- 为标准输入"),
+    )
     explain.add_argument(
         "--recipe",
         metavar="R",

@@ -295,7 +295,7 @@ def _of_run(workspace: Workspace, run: dict[str, Any], runs: Sequence[dict[str, 
     name = f"{run['dataset']}@{run['version']}" if run["version"] else f"{run['dataset']} {run['run'][:16]}"
     copies, notes = _copies(workspace, run, tuple(decisions), len(chain))
     folder = Path(run["folder"])
-    return Place(name, folder, tuple(parts), _rules(run["recipe"]), notes=notes, load_copies=copies)
+    return Place(name, folder, tuple(parts), rules_of(run["recipe"]), notes=notes, load_copies=copies)
 
 
 def _copies(
@@ -311,7 +311,7 @@ def _copies(
     return _OfRun(pairs, decisions, dedup, ranks, run["version"]), ()
 
 
-def _rules(recipe: dict[str, Any]) -> tuple[Rule, ...]:
+def rules_of(recipe: dict[str, Any]) -> tuple[Rule, ...]:
     """The rules of a run, with the one that its `overlap` asks for."""
     rules = tuple(Rule.model_validate(rule) for rule in recipe["select"])
     drops = recipe["overlap"] is not None and recipe["overlap"]["action"] == "drop"

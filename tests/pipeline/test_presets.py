@@ -69,7 +69,10 @@ def test_a_preset_says_only_how_it_differs_from_its_base() -> None:
             "name": "mine",
             "extends": "zh-web",
             "steps": [{"kind": "words", "max_chars": 100}, {"kind": "own"}],
-            "select": [{"column": "char_count", "min": 5, "name": "too_short"}, {"column": "own", "max": 1, "name": "own"}],
+            "select": [
+                {"column": "char_count", "min": 5, "name": "too_short"},
+                {"column": "own", "max": 1, "name": "own"},
+            ],
             "without": ["markup", "few_different_words"],
         }
     )

@@ -1,5 +1,6 @@
 """What-if over runs: it says what the next run would publish, copies and all."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,9 +89,9 @@ def test_a_recipe_with_other_steps_shows_what_its_run_measured_and_says_so(make_
 
 
 def test_repeated_and_gone_records_stay_out_whatever_the_rules_say(make_corpus: Make, curate_here: Run) -> None:
-    line = '{"key": "a", "text": "TEXT"}\n'
+    lines = [json.dumps({"key": "a", "text": article(n)}) for n in (1, 2)]
     recipe = make_corpus(
-        {"a.jsonl": line.replace("TEXT", article(1)) + line.replace("TEXT", article(2))},
+        {"a.jsonl": "\n".join(lines)},
         HEAD.replace("path: raw, ", "path: raw, fields: {id: key}, ") + "select: []\n",
     )
     summary = curate_here(recipe)
