@@ -154,7 +154,8 @@ def preset_reference() -> str:
         steps = ", ".join(f"[`{step['kind']}`](#{step['kind']})" for step in found["steps"])
         rules = [Rule.model_validate(rule) for rule in found["select"]]
         rows = [[f"`{rule.column}`", _test(rule), f"`{rule.name}`"] for rule in rules]
-        parts += [f"### `{name}`", f"{found['description']}.", f"Steps · 步骤: {steps}"]
+        more = f" Built on `{found['extends']}`. / 基于 `{found['extends']}`。" if "extends" in found else ""
+        parts += [f"### `{name}`", f"{found['description']}.{more}", f"Steps · 步骤: {steps}"]
         parts.append(
             table(["column · 列", "a document stays when · 保留条件", "else its reason is · 否则原因为"], rows)
         )

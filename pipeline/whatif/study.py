@@ -6,6 +6,7 @@ the next run would publish.
 """
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -207,7 +208,8 @@ class _Study:
                 self._samples(shown[0], None, self.old),
                 self._samples(shown[1], None, self.new),
             )
-        rules = [self._rule(n, joint[n].tolist(), rows[n]) for n in range(len(checks))]
+        with ThreadPoolExecutor() as threads:  # NumPy lets go of the lock while it sorts and counts
+            rules = list(threads.map(self._rule, range(len(checks)), joint.tolist(), rows))
         whole = np.ones(self.table.num_rows, bool)
         passed = self.amount(self.new.passes & ~self.measured.settled)
         return Study(name, self.amount(whole), passed, self.amount(self.kept), rules, change, notes)

@@ -71,7 +71,7 @@ def test_explain_shows_every_rule_signal_and_what_cleaning_changed(
     assert (counts["personal_mobile_count"], counts["boilerplate_char_count"] > 0) == (1, True)
     lines = [(line["before"], line["after"]) for line in kept["cleaned"]["lines"]]
     assert ("首页 > 法律 > 正文", None) in lines
-    assert [(before, after) for before, after in lines if (before or "").startswith("责任编辑")][0][1] is None
+    assert next(after for before, after in lines if (before or "").startswith("责任编辑")) is None
     assert "13912345678" not in json.dumps(kept)
     (short,) = json.loads(call(capsys, "explain", "s.txt", *at)[1])
     assert [test["verdict"] for test in short["tests"]] == ["fail", "pass", "fail"]
