@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 from pipeline.dedup.pairs import PAIRS
 from pipeline.plan import Plan, parse_recipe
 from pipeline.storage import Workspace, write_json, write_parquet
+from pipeline.whatif.measured import TEXTS
 from schemas.decision import LEDGER
 from schemas.document import DOCUMENT
 
@@ -60,8 +61,9 @@ def noisy(table: pa.Table, rows: np.ndarray, dice: np.random.Generator, first: i
 def as_run(measured: Path, home: Path) -> Path:
     """Lay the measured parts out as a finished sample run of a recipe, and return the recipe."""
     recipe, workspace = home / "recipe.yaml", Workspace(home)
-    recipe.write_text(RECIPE, encoding="utf-8")
     plan = Plan.of(parse_recipe(RECIPE), home)
+    home.mkdir()
+    recipe.write_text(RECIPE, encoding="utf-8")
     run, keys, rows = workspace.run("f" * 64), [], 0
     for number, path in enumerate(sorted((measured / "signals").glob("*.parquet"))):
         key = f"{number:032x}"
@@ -70,7 +72,7 @@ def as_run(measured: Path, home: Path) -> Path:
         signals = pq.read_table(path)
         n = signals.num_rows
         pq.write_table(signals.drop_columns(["uri", "record", "decision", "reason"]), folder / "signals.parquet")
-        shutil.copy(measured / "documents" / path.name, folder / "documents.parquet")
+        shutil.copy(measured / TEXTS / path.name, folder / "documents.parquet")
         id, empty = signals.column("id"), pa.nulls(n, pa.string())
         columns = {"source": pa.array(["ab"[i % 2] for i in range(n)]), "decision": pa.array(["keep"] * n)}
         columns |= {"stage": pa.array(["kept"] * n), "content_hash": pa.array([i + i for i in id.to_pylist()])}
@@ -114,11 +116,11 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=1_000_000)
     args = parser.parse_args()
     signals = pq.read_table(args.measured / "signals")
-    texts = pq.read_table(args.measured / "documents", columns=["text"]).column(0).to_pylist()
+    texts = pq.read_table(args.measured / TEXTS, columns=["text"]).column(0).to_pylist()
     dice = np.random.default_rng(1)
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "measured"
-        for name in ("signals", "documents"):
+        for name in ("signals", TEXTS):
             (out / name).mkdir(parents=True)
         shutil.copy(args.measured / "rules.json", out)
         for number, first in enumerate(range(0, args.documents, PART)):
@@ -128,7 +130,7 @@ def main() -> None:
             shown = {"id": table.column("id"), "text": pa.array([texts[row][:400] for row in rows.tolist()])}
             shown |= {name: table.column(name) for name in ("uri", "record")} | {"source": pa.array(["a"] * len(rows))}
             documents = pa.table({f.name: shown.get(f.name, pa.nulls(len(rows), f.type)) for f in DOCUMENT})
-            write_parquet(out / "documents" / f"part-{number:05d}.parquet", documents.schema, [documents])
+            write_parquet(out / TEXTS / f"part-{number:05d}.parquet", documents.schema, [documents])
         recipe = as_run(out, Path(scratch) / "home")
         print("| documents | what was measured | change | seconds | CPU seconds | peak MiB |")
         print("| ---: | --- | --- | ---: | ---: | ---: |")

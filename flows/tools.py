@@ -20,7 +20,6 @@ from flows.progress import progress, showing
 from flows.words import count, label, say
 from pipeline.readers.formats import detect_format
 from pipeline.storage import read_columns, replacing_folder, write_json, write_parquet
-from pipeline.whatif.measured import RULES
 from schemas.decision import FILES, QUARANTINE
 from schemas.document import document_id
 from schemas.errors import SourceError
@@ -176,11 +175,12 @@ def measure_command(args: Any) -> int:
 def measure(args: Any, plan: Any) -> dict[str, Any]:
     """Measure inputs by a plan into `args.out` and return the counts; `args.texts` keeps the cleaned texts beside."""
     from pipeline.engine import MeasureJob, measure_shard
+    from pipeline.whatif.measured import RULES, TEXTS
 
     dedup, memory = plan.recipe.dedup, int(parse_size(args.memory))
     task, out = Task.of(args), Path(args.out)
     decisions: Counter[str] = Counter()
-    with showing(True, args.lang), filling(out, ("signals", "documents")) as aside, WorkerPool(args.workers) as pool:
+    with showing(True, args.lang), filling(out, ("signals", TEXTS)) as aside, WorkerPool(args.workers) as pool:
         folders = _read(task, pool, aside / "scratch")
         _gather(task, folders, aside)
         plan = _counted(plan, folders, aside, memory, InWorkers(pool))
@@ -203,9 +203,9 @@ def measure(args: Any, plan: Any) -> dict[str, Any]:
                 decisions.update(table.column("decision").to_pylist())
         write_json(aside / RULES, [rule.model_dump(by_alias=True, exclude_none=True) for rule in plan.rules])
         if args.texts:
-            (aside / "documents").mkdir()
+            (aside / TEXTS).mkdir()
             for number, job in enumerate(jobs):
-                (job.folder / "documents.parquet").rename(aside / "documents" / f"part-{number:05d}.parquet")
+                (job.folder / "documents.parquet").rename(aside / TEXTS / f"part-{number:05d}.parquet")
         shutil.rmtree(aside / "scratch")
     return {"documents": decisions.total(), **dict(sorted(decisions.items())), "out": str(out)}
 

@@ -229,7 +229,7 @@ def _tool_verbs(make: _Verbs) -> None:
     measure.add_argument(
         "--texts",
         action="store_true",
-        help=say("keep the cleaned texts in OUT/documents, too", "同时在 OUT/documents 保留清洗后的正文"),
+        help=say("keep the cleaned texts in OUT/texts, too", "同时在 OUT/texts 保留清洗后的正文"),
     )
 
     dedup = make.verb(

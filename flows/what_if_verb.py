@@ -46,7 +46,10 @@ def what_if_verb(make: "_Verbs") -> None:
     what_if.add_argument(
         "--rule",
         metavar="NAME",
-        help=say("show this rule with its curve and samples; --min and --max are its", "详示此规则的曲线与样例"),
+        help=say(
+            "show this rule with its curve and samples; --min and --max are its",
+            "详示此规则的曲线与样例；--min 与 --max 属于它",
+        ),
     )
     for bound, chinese in (("min", "下限"), ("max", "上限")):
         what_if.add_argument(

@@ -13,7 +13,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.dedup.survivors import survivors
 from pipeline.keys import Rows, by_priority, greatest_first, number_equal, words16
 from pipeline.storage import read_columns
 from schemas.recipe import Dedup
@@ -63,6 +62,8 @@ class Copies:
 
     def among(self, selected: Mask) -> Mask:
         """Return which of the selected documents go as copies; bool, (rows,)."""
+        from pipeline.dedup.survivors import survivors  # brings Numba, which folders without pairs need not wait for
+
         dedup = self.dedup
         _, kind, _ = survivors(
             self.order, selected, self.content, self.groups, self.pairs, exact=dedup.exact, near=dedup.near

@@ -25,7 +25,7 @@ from schemas.errors import StoreError
 from schemas.recipe import Dedup, Rule
 
 Mask = npt.NDArray[np.bool_]
-RULES = "rules.json"
+RULES, TEXTS = "rules.json", "texts"  # what `yuliao measure` leaves beside `signals`
 FACTS = ("id", "source", "content_hash")
 # Of the documents that may be shown, row groups spread over all of them are read, up to so many bytes of text.
 SHOWN_BYTES = 96 << 20
@@ -219,7 +219,7 @@ def of_folder(folder: Path, rules: Sequence[Rule] | None = None) -> Place:
         if not (folder / RULES).exists():
             raise StoreError(f"{folder}: says not by which rules it was decided; name them with --recipe")
         rules = [Rule.model_validate(rule) for rule in read_json(folder / RULES)]
-    texts = [folder / "documents" / path.name for path in signals]
+    texts = [folder / TEXTS / path.name for path in signals]
     parts = [Part(s, t if t.exists() else None, None) for s, t in zip(signals, texts, strict=True)]
     notes = () if all(part.texts for part in parts) else ("no_texts",)
     return Place(str(folder), folder, tuple(parts), tuple(rules), notes=(*notes, "no_copies"))

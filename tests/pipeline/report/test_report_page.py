@@ -5,7 +5,6 @@ import hashlib
 import json
 import re
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_cases import Run, files, typical
+from tests_support import Page
 
 from pipeline.decide import GONE, ID_REPEATED, SUPERSEDED
 from pipeline.preset import preset, preset_names
@@ -22,43 +22,6 @@ from pipeline.report.markup import embed, esc, number, percent, reason_label, sh
 from pipeline.report.page import NAV, render
 from pipeline.step import build, columns_of
 from schemas.decision import LEDGER, Outcome
-
-VOID = {"meta", "br", "hr", "img", "input", "link"}
-
-
-class Page(HTMLParser):
-    """Parses a page strictly: tags must nest; collects scripts, attributes and the text between tags."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.stack: list[str] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.scripts: list[tuple[dict[str, str | None], str]] = []
-        self.text: list[str] = []
-        self.feed(html)
-        self.close()
-        assert not self.stack
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag == "script":
-            self.scripts.append((dict(attrs), ""))
-        if tag not in VOID:
-            self.stack.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.stack.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.stack and self.stack[-1] == "script":
-            self.scripts[-1] = (self.scripts[-1][0], self.scripts[-1][1] + data)
-        elif "style" not in self.stack:
-            self.text.append(data)
-
-    @property
-    def data(self) -> dict[str, Any]:
-        (found,) = [json.loads(text) for attrs, text in self.scripts if attrs.get("type") == "application/json"]
-        return dict(found)
 
 
 @pytest.fixture(scope="module")
