@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from flows.verbs import build_parser
-from pipeline.plan import preset
+from pipeline.preset import preset, preset_names
 from pipeline.readers.reader import Reader
 from pipeline.step import Cleaner, Signal, Step, of_role
 from schemas.recipe import Dedup, MatchForm, Overlap, Passages, Publish, Recipe, Rule
@@ -149,12 +149,13 @@ def reader_reference() -> str:
 def preset_reference() -> str:
     """Return the steps and rules of every preset."""
     parts = []
-    for path in sorted((HERE.parent / "pipeline/presets").glob("*.yaml")):
-        found = preset(path.stem)
+    for name in preset_names():
+        found = preset(name)
         steps = ", ".join(f"[`{step['kind']}`](#{step['kind']})" for step in found["steps"])
         rules = [Rule.model_validate(rule) for rule in found["select"]]
         rows = [[f"`{rule.column}`", _test(rule), f"`{rule.name}`"] for rule in rules]
-        parts += [f"### `{path.stem}`", f"{found['description']}.", f"Steps · 步骤: {steps}"]
+        more = f" Built on `{found['extends']}`. / 基于 `{found['extends']}`。" if "extends" in found else ""
+        parts += [f"### `{name}`", f"{found['description']}.{more}", f"Steps · 步骤: {steps}"]
         parts.append(
             table(["column · 列", "a document stays when · 保留条件", "else its reason is · 否则原因为"], rows)
         )

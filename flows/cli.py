@@ -29,7 +29,7 @@ def language(arguments: Sequence[str]) -> str:
 
 # Which module a verb's command is in, where it is not flows.commands.
 _MODULES = {"ingest": "flows.tools", "measure": "flows.tools", "dedup": "flows.dedup"}
-_MODULES |= {"index": "flows.dedup", "overlap": "flows.overlap", "train": "flows.train"}
+_MODULES |= {"index": "flows.dedup", "overlap": "flows.overlap", "train": "flows.train", "what-if": "flows.what_if"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,7 +58,8 @@ def _run(arguments: list[str]) -> int:
     module = _MODULES.get(args.verb, "flows.commands")
     try:
         with _terminable():
-            command: Callable[[Any], int] = getattr(importlib.import_module(module), args.verb + "_command")
+            name = args.verb.replace("-", "_") + "_command"
+            command: Callable[[Any], int] = getattr(importlib.import_module(module), name)
             return command(args)
     except CorpusError as error:
         print(say("error", lang, verb=args.verb, error=told(error, lang)), file=sys.stderr)  # noqa: T201

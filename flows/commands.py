@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterable
 from importlib.resources import files
@@ -26,7 +27,8 @@ def out(text: str = "") -> None:
     print(text)  # noqa: T201
 
 
-def _show(args: Any, value: dict[str, Any] | list[Any], lines: Iterable[str]) -> int:
+def show_result(args: Any, value: dict[str, Any] | list[Any], lines: Iterable[str]) -> int:
+    """Print a result: as JSON where that was asked for, else its lines. Returns the exit status."""
     if args.json:
         out(json.dumps(value, ensure_ascii=False, indent=2, default=str))
     else:
@@ -35,7 +37,8 @@ def _show(args: Any, value: dict[str, Any] | list[Any], lines: Iterable[str]) ->
     return 0
 
 
-def _workspace(args: Any, recipe: str | None = None) -> Workspace:
+def in_workspace(args: Any, recipe: str | None = None) -> Workspace:
+    """Return the workspace that was named, else that of the recipe's folder, else the one here."""
     default = Path(recipe).resolve().parent if recipe else Path.cwd()
     return Workspace(Path(args.workspace) if args.workspace else default)
 
@@ -83,8 +86,8 @@ def _dataset_name(folder: str) -> str:
 def plan_command(args: Any) -> int:
     """Check everything that can be checked without reading data, and say what a run would do."""
     from pipeline.engine import plan_shards
-    from pipeline.explain import test_of
     from pipeline.plan import Plan
+    from pipeline.select import test_of
     from pipeline.snapshot import Snapshot, list_inputs
     from schemas.source import InputFile
 
@@ -99,7 +102,7 @@ def plan_command(args: Any) -> int:
     inputs.sort(key=lambda file: (file.source, file.uri))
     size = sum(file.bytes for file in inputs)
     shards = plan_shards(plan, Snapshot(inputs, [1] * len(inputs)), {1})
-    workspace = _workspace(args, args.recipe)
+    workspace = in_workspace(args, args.recipe)
     workspace.root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(workspace.root).free
     # Read and measured text, signals, signatures and the published copy, each zstd: 1.5 times the input was seen.
@@ -120,7 +123,7 @@ def plan_command(args: Any) -> int:
         "disk_needed": needed,
         "disk_free": free,
     }
-    status = _show(args, value, show.plan_lines(plan, value, args.lang))
+    status = show_result(args, value, show.plan_lines(plan, value, args.lang))
     if needed > free:
         raise StoreError(f"{workspace.root}: about {needed >> 20} MiB are needed and {free >> 20} MiB are free")
     return status
@@ -143,7 +146,7 @@ def run_command(args: Any) -> int:
     else:
         summary = _run(args, root)
         summary["wall_seconds"] = round(time.perf_counter() - started, 3)
-    return _show(args, summary, show.run_lines(summary, args.lang))
+    return show_result(args, summary, show.run_lines(summary, args.lang))
 
 
 def _run(args: Any, root: Path | None) -> dict[str, Any]:
@@ -220,17 +223,30 @@ def deploy_command(args: Any) -> int:
 
 def explain_command(args: Any) -> int:
     """Say why a document is in or out, with rule, value, threshold and survivor."""
-    from pipeline.explain import explain_document, explain_text
+    from flows.verdict import verdict_lines
+    from pipeline.explain import explain_document
 
     if (args.document is None) == (args.text is None):
         raise RecipeError("explain takes either ID|URI or --text FILE")
     if args.text is not None:
-        verdicts = [explain_text(Path(args.text), Path(args.recipe) if args.recipe else None)]
+        verdicts = [_explain_given(args.text, args.recipe)]
     else:
         version = version_of(args, args.of_version).manifest if args.of_version else None
         named = f"{version.dataset}@{version.version}" if version else None
         verdicts = explain_document(_readable(args), _as_read(args.document), run=args.run, version=named)
-    return _show(args, verdicts, (line for v in verdicts for line in show.verdict_lines(v, args.lang)))
+    return show_result(args, verdicts, (line for v in verdicts for line in verdict_lines(v, args.lang)))
+
+
+def _explain_given(text: str, recipe: str | None) -> dict[str, Any]:
+    """The verdict on a file, or on what comes through stdin."""
+    from pipeline.explain import explain_text
+
+    if text != "-":
+        return explain_text(Path(text), recipe)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stdin.txt"
+        path.write_bytes(sys.stdin.buffer.read())
+        return explain_text(path, recipe)
 
 
 def _as_read(name: str) -> str:
@@ -273,7 +289,7 @@ def list_command(args: Any) -> int:
             except StoreError as error:
                 faults.append(say("error", args.lang, verb="list", error=told(error, args.lang)))
     if rows or not faults:
-        _show(args, rows, show.list_lines(rows, args.lang))
+        show_result(args, rows, show.list_lines(rows, args.lang))
     for fault in faults:
         print(fault, file=sys.stderr)  # noqa: T201
     return 1 if faults else 0
@@ -299,7 +315,7 @@ def show_command(args: Any) -> int:
     """Show what a version holds and how it was built."""
     version = version_of(args, args.version)
     value = version.manifest.model_dump(mode="json", by_alias=True)
-    return _show(args, value, show.version_lines(version, args.lang))
+    return show_result(args, value, show.version_lines(version, args.lang))
 
 
 def report_command(args: Any) -> int:
@@ -309,7 +325,9 @@ def report_command(args: Any) -> int:
         path = Path(runs[0]["folder"]) / "report.html"
     else:
         path = version_of(args, args.version).folder / "report.html"
-    return _show(args, {"report": str(path), "url": path.resolve().as_uri()}, [str(path), path.resolve().as_uri()])
+    return show_result(
+        args, {"report": str(path), "url": path.resolve().as_uri()}, [str(path), path.resolve().as_uri()]
+    )
 
 
 def verify_command(args: Any) -> int:
@@ -332,7 +350,7 @@ def verify_command(args: Any) -> int:
         "faults": found.faults,
         "notes": found.notes,
     }
-    _show(args, value, show.verify_lines(version, found, args.lang))
+    show_result(args, value, show.verify_lines(version, found, args.lang))
     if found.faults:
         print(say("verify.faults", args.lang), *found.faults, sep="\n", file=sys.stderr)  # noqa: T201
         return 1
@@ -347,4 +365,4 @@ def _made_again(args: Any, version: Any) -> list[str]:
 
     recipe = Path(args.rebuild)
     with showing(not args.json, args.lang), WorkerPool(args.workers) as pool:
-        return rebuild(version, recipe, _workspace(args, args.rebuild), InWorkers(pool), threads=args.workers)
+        return rebuild(version, recipe, in_workspace(args, args.rebuild), InWorkers(pool), threads=args.workers)

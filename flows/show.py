@@ -8,38 +8,24 @@ from typing import Any
 from unicodedata import east_asian_width
 
 from flows.words import count, label, say
-from pipeline.explain import test_of
-
-_VERDICT = (
-    "run",
-    "version",
-    "outcome",
-    "reason",
-    "stage",
-    "rule",
-    "value",
-    "threshold",
-    "detail",
-    "survivor_id",
-    "survivor_uri",
-    "jaccard",
-)
+from pipeline.select import test_of
 
 
-def _pad(text: str, width: int) -> str:
+def pad(text: str, width: int) -> str:
     """The text with spaces up to a width on the screen, where a Chinese character takes two."""
     taken = sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
     return text + " " * max(0, width - taken)
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     """A value as people read it: four digits of a number that has more."""
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else f"{value:.4g}"
     return str(value)
 
 
-def _reason(code: str, lang: str) -> str:
+def named(code: str, lang: str) -> str:
+    """A reason as people read it: in Chinese with its name before."""
     from pipeline.report.markup import reason_name
 
     name = reason_name(code)[0]
@@ -58,7 +44,7 @@ def plan_lines(plan: Any, value: dict[str, Any], lang: str) -> Iterator[str]:
     yield say("plan.rules", lang)
     for check in plan.checks:
         only = say("plan.only", lang, sources=", ".join(check.rule.sources)) if check.rule.sources else ""
-        yield f"  {_pad(_reason(check.reason, lang), 36)} {test_of(check)} {only}".rstrip()
+        yield f"  {pad(named(check.reason, lang), 36)} {test_of(check)} {only}".rstrip()
     yield say(
         "plan.size",
         lang,
@@ -87,7 +73,7 @@ def run_lines(summary: dict[str, Any], lang: str) -> Iterator[str]:
         for source, row in summary["sources"].items():
             yield _row(source, say("row.read", lang), row["read"])
             for reason, documents in row["removed"].items():
-                yield _row(source, say("row.removed", lang, reason=_reason(reason, lang)), documents)
+                yield _row(source, say("row.removed", lang, reason=named(reason, lang)), documents)
             yield _row(source, say("row.published" if summary["version"] else "row.would", lang), row["published"])
     outcomes: dict[str, int] = summary.get("files", {})
     if set(outcomes) - {"ok"}:
@@ -101,24 +87,7 @@ def run_lines(summary: dict[str, Any], lang: str) -> Iterator[str]:
 
 
 def _row(source: str, what: str, documents: int) -> str:
-    return f"  {source:<20} {_pad(what, 40)} {documents:>10}"
-
-
-def verdict_lines(verdict: dict[str, Any], lang: str) -> Iterator[str]:
-    """Why a document is in or out, or why a file or record is no document."""
-    place = verdict["uri"] if verdict["record"] is None else f"{verdict['uri']}#{verdict['record']}"
-    head = [say(f"explain.{verdict['decision']}", lang), verdict["id"], verdict["source"], place]
-    yield "  ".join(part for part in head if part)
-    for name in _VERDICT:
-        value = verdict.get(name)
-        if name == "version" and verdict.get("mode") in ("sample", "unchanged"):
-            value = say(f"explain.{verdict['mode']}", lang, dataset=verdict["dataset"])
-        if value is None:
-            continue
-        words = {"stage": label, "outcome": label, "rule": _reason}.get(name)
-        yield f"  {label(name, lang)}: {words(value, lang) if words else _short(value)}"
-    for rule in verdict.get("failed", []):
-        yield f"  {_reason(rule['reason'], lang)}: {_short(rule['value'])} ({rule['test']})"
+    return f"  {source:<20} {pad(what, 40)} {documents:>10}"
 
 
 def list_lines(rows: list[dict[str, Any]], lang: str) -> Iterator[str]:
@@ -147,7 +116,7 @@ def version_lines(version: Any, lang: str) -> Iterator[str]:
         yield f"  {s.id:<20} {s.license:<16} " + say("show.published", lang, n=f"{s.published:>10}")
     for entry in manifest.removed:
         yield (
-            "  " + _pad(say("show.removed", lang, reason=_reason(entry["reason"], lang)), 40) + f" {entry['count']:>10}"
+            "  " + pad(say("show.removed", lang, reason=named(entry["reason"], lang)), 40) + f" {entry['count']:>10}"
         )
     yield str(version.folder)
 

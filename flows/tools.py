@@ -19,7 +19,7 @@ from flows.pool import InWorkers, WorkerPool
 from flows.progress import progress, showing
 from flows.words import count, label, say
 from pipeline.readers.formats import detect_format
-from pipeline.storage import read_columns, replacing_folder, write_parquet
+from pipeline.storage import read_columns, replacing_folder, write_json, write_parquet
 from schemas.decision import FILES, QUARANTINE
 from schemas.document import document_id
 from schemas.errors import SourceError
@@ -169,15 +169,21 @@ def ingest_command(args: Any) -> int:
 
 def measure_command(args: Any) -> int:
     """Measure everything and decide on each document, into OUT/signals; recurring lines, if asked for, are listed."""
-    from pipeline.engine import MeasureJob, measure_shard
-    from pipeline.explain import default_plan
-    from pipeline.plan import Plan
+    from pipeline.explain import plan_of
 
-    plan = Plan.load(Path(args.recipe)) if args.recipe else default_plan()
+    print_result(measure(args, plan_of(args.recipe)))
+    return 0
+
+
+def measure(args: Any, plan: Any) -> dict[str, Any]:
+    """Measure inputs by a plan into `args.out` and return the counts; `args.texts` keeps the cleaned texts beside."""
+    from pipeline.engine import MeasureJob, measure_shard
+    from pipeline.whatif.measured import RULES, TEXTS
+
     dedup, memory = plan.recipe.dedup, int(parse_size(args.memory))
     task, out = Task.of(args), Path(args.out)
     decisions: Counter[str] = Counter()
-    with showing(True, args.lang), filling(out, ("signals",)) as aside, WorkerPool(args.workers) as pool:
+    with showing(True, args.lang), filling(out, ("signals", TEXTS)) as aside, WorkerPool(args.workers) as pool:
         folders = _read(task, pool, aside / "scratch")
         _gather(task, folders, aside)
         plan = _counted(plan, folders, aside, memory, InWorkers(pool))
@@ -198,9 +204,13 @@ def measure_command(args: Any) -> int:
                 table = _decided(plan, job.folder)
                 write_parquet(aside / "signals" / f"part-{number:05d}.parquet", table.schema, [table])
                 decisions.update(table.column("decision").to_pylist())
+        write_json(aside / RULES, [rule.model_dump(by_alias=True, exclude_none=True) for rule in plan.rules])
+        if args.texts:
+            (aside / TEXTS).mkdir()
+            for number, job in enumerate(jobs):
+                (job.folder / "documents.parquet").rename(aside / TEXTS / f"part-{number:05d}.parquet")
         shutil.rmtree(aside / "scratch")
-    print_result({"documents": decisions.total(), **dict(sorted(decisions.items())), "out": str(out)})
-    return 0
+    return {"documents": decisions.total(), **dict(sorted(decisions.items())), "out": str(out)}
 
 
 def _counted(plan: Any, folders: list[Path], aside: Path, memory: int, workers: InWorkers) -> Any:

@@ -6,6 +6,7 @@ import sys
 from typing import Any, NoReturn
 
 from flows.arguments import match, positive, share, size, threshold
+from flows.what_if_verb import what_if_verb
 from flows.words import say
 
 LANGUAGES = ("en", "zh")
@@ -104,6 +105,11 @@ class _Verbs:
         parser.add_argument(
             "-o", "--out", required=required, metavar="OUT", help=self.say("folder to write into", "输出目录")
         )
+        self.fields(parser, usual)
+        self.machine(parser)
+
+    def fields(self, parser: argparse.ArgumentParser, usual: str | None = "id") -> None:
+        """Which fields of a record hold id and text; `usual` is that of the id where none is named."""
         parser.add_argument(
             "--id-column",
             metavar="NAME",
@@ -114,7 +120,6 @@ class _Verbs:
         )
         parser.set_defaults(usual_id=usual)
         parser.add_argument("--text-column", metavar="NAME", help=self.say("field of the text", "正文字段"))
-        self.machine(parser)
 
 
 def _version() -> str:
@@ -129,6 +134,7 @@ def build_parser(lang: str) -> argparse.ArgumentParser:
     _recipe_verbs(make)
     _tool_verbs(make)
     _train_verb(make)
+    what_if_verb(make)
     _version_verbs(make)
     return make.parser
 
@@ -220,7 +226,15 @@ def _tool_verbs(make: _Verbs) -> None:
     measure.add_argument(
         "--recipe",
         metavar="R",
-        help=say("steps and rules of a recipe (default: preset zh-web)", "使用配方的步骤与规则（默认预设 zh-web）"),
+        help=say(
+            "steps and rules of a recipe, or the name of a preset (default: zh-web)",
+            "使用配方的步骤与规则，或预设名称（默认 zh-web）",
+        ),
+    )
+    measure.add_argument(
+        "--texts",
+        action="store_true",
+        help=say("keep the cleaned texts in OUT/texts, too", "同时在 OUT/texts 保留清洗后的正文"),
     )
 
     dedup = make.verb(
@@ -352,8 +366,8 @@ def _version_verbs(make: _Verbs) -> None:
     say = make.say
     explain = make.verb(
         "explain",
-        "why a document is in or out",
-        "某文档为何被保留或剔除",
+        "why a document is in or out: every rule and signal, what cleaning changed, its copies",
+        "某文档为何被保留或剔除：全部规则与度量、清洗改动、副本",
         "yuliao explain 0f3a... --workspace my-corpus",
     )
     explain.add_argument(
@@ -369,9 +383,15 @@ def _version_verbs(make: _Verbs) -> None:
         dest="of_version",
         help=say("only in this version's run", "仅在此版本的运行中查找"),
     )
-    explain.add_argument("--text", metavar="FILE", help=say("decide on a text file instead", "改为判定一个文本文件"))
     explain.add_argument(
-        "--recipe", metavar="R", help=say("for --text (default: preset zh-web)", "用于 --text（默认预设 zh-web）")
+        "--text",
+        metavar="FILE",
+        help=say("decide on a text file instead; - reads stdin", "改为判定一个文本文件；- 为标准输入"),
+    )
+    explain.add_argument(
+        "--recipe",
+        metavar="R",
+        help=say("a recipe or preset, for --text (default: zh-web)", "配方或预设，用于 --text（默认 zh-web）"),
     )
     make.workspace(explain)
     make.json(explain)

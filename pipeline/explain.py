@@ -8,8 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.account import account, cleaned, verdicts
 from pipeline.plan import Plan
-from pipeline.select import Check, select
+from pipeline.preset import preset_names
 from pipeline.step import apply
 from pipeline.storage import Workspace, read_columns
 from schemas.decision import Decision, Outcome, Stage
@@ -17,6 +18,8 @@ from schemas.document import document_id
 from schemas.errors import SourceError, StoreError
 from schemas.recipe import Recipe
 from schemas.source import InputFile, Limits, Source
+
+DEFAULT = "zh-web"
 
 
 def explain_document(
@@ -26,6 +29,7 @@ def explain_document(
 
     `document`: an id, a uri, `uri#record`, and either of them behind `source/`. A row is one of the ledger, a
     duplicate's survivor named by uri; else `decision` is `unread` or `absent`, with `outcome` and `reason`.
+    Of a document, what `pipeline.account` knows stands with it: `signals`, `tests`, `cleaned`, `copies`.
     `run`: the first characters of a run's id. `version`: NAME@V. Raises StoreError when nothing is found.
     """
     found: list[dict[str, Any]] = []
@@ -40,7 +44,7 @@ def explain_document(
             "version": named,
             "mode": summary["mode"],
         }
-        found += [{**row, **origin} for row in _of_run(Path(summary["folder"]), _Place.all(document))]
+        found += [{**row, **origin} for row in _of_run(workspace, summary, _Place.all(document))]
     if not found:
         raise StoreError(
             f"no document, file or record with the id or uri '{document}' in the runs of {workspace.private}; "
@@ -80,10 +84,14 @@ class _Place:
         return mask
 
 
-def _of_run(folder: Path, places: list[_Place]) -> list[dict[str, Any]]:
+def _of_run(workspace: Workspace, run: dict[str, Any], places: list[_Place]) -> list[dict[str, Any]]:
     """The rows of a run's ledger and quarantine; where there is none, what became of the file."""
+    folder = Path(run["folder"])
     ledgers = sorted((folder / "ledger").glob("*.parquet"))
-    rows = _find(ledgers, places)
+    rows = []
+    for part, ledger in enumerate(ledgers):
+        numbers, found = _rows_of(read_columns(ledger), places)
+        rows += [{**row, **account(workspace, run, part, n, row)} for n, row in zip(numbers, found, strict=True)]
     for row in rows:
         survivor = _find(ledgers, [_Place("id", row["survivor_id"])]) if row["survivor_id"] else []
         row["survivor_uri"] = survivor[0]["uri"] if survivor else None
@@ -95,11 +103,14 @@ def _of_run(folder: Path, places: list[_Place]) -> list[dict[str, Any]]:
 
 def _find(paths: list[Path], places: list[_Place]) -> list[dict[str, Any]]:
     """The rows of tables that any of the readings means."""
-    found: list[dict[str, Any]] = []
-    for table in (read_columns(path) for path in paths if path.exists()):
-        masks = [place.among(table) for place in places if place.column in table.column_names]
-        found += table.filter(reduce(pc.or_, masks)).to_pylist()
-    return found
+    return [row for path in paths if path.exists() for row in _rows_of(read_columns(path), places)[1]]
+
+
+def _rows_of(table: pa.Table, places: list[_Place]) -> tuple[list[int], list[dict[str, Any]]]:
+    """The numbers and values of the rows that any of the readings means."""
+    masks = [place.among(table) for place in places if place.column in table.column_names]
+    numbers = pc.indices_nonzero(pc.fill_null(reduce(pc.or_, masks), False))
+    return numbers.to_pylist(), table.take(numbers).to_pylist()
 
 
 def _unread(row: dict[str, Any], outcome: str, record: int | None) -> dict[str, Any]:
@@ -116,14 +127,14 @@ def _no_document(file: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def explain_text(path: Path, recipe: Path | None) -> dict[str, Any]:
+def explain_text(path: Path, recipe: str | None) -> dict[str, Any]:
     """Read a file, clean and measure it, and return the decision with every rule it fails.
 
     Raises SourceError when the file holds no document.
     """
     from pipeline.readers.reading import read_file
 
-    plan = Plan.load(recipe) if recipe else default_plan()
+    plan = plan_of(recipe)
     if not path.is_file():
         raise SourceError(f"{path}: no such file")
     source = Source(id="text", path=str(path), license="internal")
@@ -131,9 +142,12 @@ def explain_text(path: Path, recipe: Path | None) -> dict[str, Any]:
     batches = list(reading)
     if not batches:
         raise SourceError(f"{path}: {reading.outcome['outcome']}: {reading.outcome['reason']}")
-    table = pa.Table.from_batches([apply(plan.steps, batches[0].slice(0, 1))])
-    failed = [failure for check in plan.checks if (failure := _failure(table, check))]
+    document = batches[0].slice(0, 1)
+    table = pa.Table.from_batches([apply(plan.steps, document)])
+    tests = verdicts(table, plan.checks)
+    failed = [test for test in tests if test["verdict"] == "fail"]
     first = failed[0] if failed else None
+    signals = {name: table.column(name)[0].as_py() for name in plan.signal_columns}
     return {
         "id": document_id("text", f"{path.name}#0"),
         "source": "text",
@@ -145,37 +159,24 @@ def explain_text(path: Path, recipe: Path | None) -> dict[str, Any]:
         "value": first["value"] if first else None,
         "threshold": first["threshold"] if first else None,
         "failed": failed,
-        "signals": {name: table.column(name)[0].as_py() for name in plan.signal_columns},
+        "signals": signals,
+        "tests": tests,
+        "cleaned": cleaned(document.column("text")[0].as_py(), table.column("text")[0].as_py(), signals),
     }
 
 
-def default_plan() -> Plan:
-    """Return the plan of the preset `zh-web`, for texts that belong to no recipe."""
-    recipe = Recipe.model_validate(
-        {
+def plan_of(recipe: str | None) -> Plan:
+    """Return the plan of a recipe file, or of a preset (by default `zh-web`), for texts that belong to no recipe.
+
+    Raises RecipeError where there is neither.
+    """
+    name = recipe or DEFAULT
+    if name in preset_names() and not Path(name).exists():
+        values = {
             "dataset": "text",
             "sources": [{"id": "text", "path": ".", "license": "internal"}],
+            "steps": [{"preset": name}],
             "publish": {"license": "internal"},
         }
-    )
-    return Plan.of(recipe, Path.cwd())
-
-
-def _failure(table: pa.Table, check: Check) -> dict[str, Any] | None:
-    if select(table, [check]).kept[0]:
-        return None
-    value = table.column(check.rule.column)[0].as_py()
-    return {"reason": check.reason, "value": value, "threshold": check.threshold, "test": test_of(check)}
-
-
-def test_of(check: Check) -> str:
-    """Return what a document must be to pass, in the words of a recipe: `char_count >= 50`, `lang in zh, yue`."""
-    rule = check.rule
-    if check.threshold is not None:
-        test = f"{'>=' if check.side == 'low' else '<='} {check.threshold:.10g}"
-    elif rule.equals is not None:
-        test = f"is {str(rule.equals).lower()}"
-    else:
-        words = rule.one_of if rule.one_of is not None else rule.none_of
-        test = f"{'in' if rule.one_of is not None else 'not in'} {', '.join(words or ())}"
-    return f"{rule.column} {test}"
+        return Plan.of(Recipe.model_validate(values), Path.cwd())
+    return Plan.load(Path(name))

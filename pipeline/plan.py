@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 import yaml
 from pydantic import ValidationError
 
+from pipeline.preset import preset
 from pipeline.select import Check, check_columns, checks_of, is_number
 from pipeline.step import Cleaner, Signal, Step, build, catalogue, columns_of
 from pipeline.storage import digest
@@ -246,15 +246,6 @@ def _expanded(spec: Mapping[str, Any]) -> tuple[list[Step], list[Rule]]:
         raise RecipeError(f"a preset is one name and takes no parameters, got {spec}; write its steps out instead")
     found = preset(spec["preset"])
     return [build(step) for step in found["steps"]], [Rule.model_validate(rule) for rule in found["select"]]
-
-
-def preset(name: str) -> Mapping[str, Any]:
-    """Return a preset: `steps` and `select` in a recipe's own form. Raises RecipeError for an unknown name."""
-    folder = files("pipeline") / "presets"
-    known = [entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")]
-    if name not in known:
-        raise RecipeError(unknown_name("preset", name, known))
-    return dict(yaml.safe_load((folder / f"{name}.yaml").read_text("utf-8")))
 
 
 def _check_steps(steps: Sequence[Step], there: set[str]) -> None:

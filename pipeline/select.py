@@ -138,3 +138,16 @@ def evidence(table: pa.Table, selection: Selection) -> tuple[pa.Array, pa.Array,
         pa.array(threshold, mask=~failed | np.isnan(threshold)),
         pa.array(detail, pa.string()),
     )
+
+
+def test_of(check: Check) -> str:
+    """Return what a document must be to pass, in the words of a recipe: `char_count >= 50`, `lang in zh, yue`."""
+    rule = check.rule
+    if check.threshold is not None:
+        test = f"{'>=' if check.side == 'low' else '<='} {check.threshold:.10g}"
+    elif rule.equals is not None:
+        test = f"is {str(rule.equals).lower()}"
+    else:
+        words = rule.one_of if rule.one_of is not None else rule.none_of
+        test = f"{'in' if rule.one_of is not None else 'not in'} {', '.join(words or ())}"
+    return f"{rule.column} {test}"

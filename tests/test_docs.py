@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 import yaml
 
+from flows.cli import main
 from flows.overlap import OVERLAPS
 from flows.verbs import build_parser
 from pipeline.dedup.tool import DUPLICATES
@@ -174,6 +175,10 @@ def test_queries_and_code_of_the_pages_run_on_the_sample(
     absent = "import sys\nsys.modules.update(duckdb=None, polars=None)\n"
     python(f"{absent}{plain}\nassert len(train) > len(laws) > 100 and table.num_rows >= len(train)", tmp_path)
     python(f"{plain}\n{more}\nassert len(frame) == 6 and rows", tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    [tries] = blocks(DOCS / "what-if.md", "sh")
+    for line in tries.splitlines():
+        assert main(line.split()[1:]) == 0, line
     monkeypatch.chdir(tmp_path / "demo")
     session = duckdb.connect()
     for query in blocks(DOCS / "layout.md", "sql"):

@@ -1,9 +1,15 @@
-"""Texts that tests write into corpora, and the command called in this process."""
+"""Texts that tests write into corpora, the command called in this process, and a strict reader of pages."""
+
+import json
+from html.parser import HTMLParser
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from pipeline.step import Cleaner
+
+VOID = {"meta", "br", "hr", "img", "input", "link"}
 
 # Sentences of the constitution and of old books: public domain, long enough for every rule of the preset.
 ARTICLES = [
@@ -53,3 +59,38 @@ def edited(dice, source, edits):
 def texts_of(cleaner: Cleaner, texts: list[str]) -> list[str]:
     """The texts as a cleaner leaves them."""
     return cleaner.clean(pa.record_batch({"text": pa.array(texts, pa.string())})).column("text").to_pylist()
+
+
+class Page(HTMLParser):
+    """Parses a page strictly: tags must nest; collects scripts, attributes and the text between tags."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.stack: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
+        self.text: list[str] = []
+        self.feed(html)
+        self.close()
+        assert not self.stack
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag == "script":
+            self.scripts.append((dict(attrs), ""))
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.stack and self.stack[-1] == "script":
+            self.scripts[-1] = (self.scripts[-1][0], self.scripts[-1][1] + data)
+        elif "style" not in self.stack:
+            self.text.append(data)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        (found,) = [json.loads(text) for attrs, text in self.scripts if attrs.get("type") == "application/json"]
+        return dict(found)

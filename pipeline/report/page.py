@@ -7,7 +7,8 @@ from `assets/`. That costs 0.5 MB a page and buys a report that still opens in t
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pipeline.report.data import UNEXPLAINED, ReportData
 from pipeline.report.evidence import duplicates_section, languages_section, rules_section, signals_section
@@ -34,9 +35,6 @@ NAV = ("flow", "account", "rules", "duplicates", "languages", "files", "signals"
 
 def render(data: ReportData) -> str:
     """Return the report as one HTML page: the same data give the same bytes."""
-    scripts = [asset("echarts.min.js"), asset("report.js")]
-    policy = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
-    csp = f"default-src 'none'; script-src {policy}; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
     ui = words()["ui"]
     payload = {
         "report": data.as_dict(),
@@ -44,13 +42,24 @@ def render(data: ReportData) -> str:
         "reasons": {reason.name: reason_name(reason.name) for reason in data.reasons},
     }
     name = data.facts.get("title") or data.facts.get("title_zh") or data.dataset
+    return shell(f"{name} {data.version or ''}", NAV, _body(data), payload)
+
+
+def shell(title: str, nav: Sequence[str], body: str, payload: Mapping[str, Any]) -> str:
+    """Return a whole page around a body of escaped HTML; `nav`: ids of its sections, named `nav_ID` in `words.json`.
+
+    `payload`: what `report.js` draws charts from: `report`, `words` and `reasons`.
+    """
+    scripts = [asset("echarts.min.js"), asset("report.js")]
+    policy = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    csp = f"default-src 'none'; script-src {policy}; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
     return (
         '<!DOCTYPE html>\n<html lang="zh" data-lang="both"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{csp}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="referrer" content="no-referrer"><meta name="color-scheme" content="light dark">'
-        f"<title>{esc(name)} {esc(data.version or '')} · yuliao</title><style>{asset('report.css')}</style></head>\n"
-        f'<body>{_bar()}<main id="main">{_body(data)}</main><footer class="end">{say("footer")}</footer>\n'
+        f"<title>{esc(title)} · yuliao</title><style>{asset('report.css')}</style></head>\n"
+        f'<body>{_bar(nav)}<main id="main">{body}</main><footer class="end">{say("footer")}</footer>\n'
         f'<script type="application/json" id="data">{embed(payload)}</script>\n'
         + "".join(f"<script>{script}</script>\n" for script in scripts)
         + "</body></html>\n"
@@ -61,8 +70,8 @@ def _digest(script: str) -> str:
     return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
 
 
-def _bar() -> str:
-    links = "".join(f'<a href="#{key}">{say(f"nav_{key}")}</a>' for key in NAV)
+def _bar(nav: Sequence[str]) -> str:
+    links = "".join(f'<a href="#{key}">{say(f"nav_{key}")}</a>' for key in nav)
     languages = (("zh", "中文"), ("en", "English"), ("both", say("both")))
     buttons = "".join(f'<button type="button" data-set-lang="{code}">{label}</button>' for code, label in languages)
     theme = f'<button type="button" data-set-theme aria-label="{plain("theme")}" title="{plain("theme")}">◐</button>'
@@ -75,18 +84,19 @@ def _bar() -> str:
 def _body(data: ReportData) -> str:
     parts = [
         _heading(data),
-        _section("flow", "flow_title", _flow(data), say("flow_note")),
-        _section("account", "account_title", _account(data), say("account_note")),
+        section("flow", "flow_title", _flow(data), say("flow_note")),
+        section("account", "account_title", _account(data), say("account_note")),
         rules_section(data),
         duplicates_section(data),
         languages_section(data),
-        _section("files", "files_title", _files(data)),
+        section("files", "files_title", _files(data)),
         signals_section(data),
     ]
     return "".join(parts)
 
 
-def _section(key: str, title: str, body: str, note: str = "") -> str:
+def section(key: str, title: str, body: str, note: str = "") -> str:
+    """Return a section of a page; `key`: its id, `title`: a key of `words.json`, `note`: escaped."""
     lead = f'<p class="lead">{note}</p>' if note else ""
     return f'<section id="{key}"><h2>{say(title)}</h2>{lead}{body}</section>'
 
@@ -125,12 +135,12 @@ def _tiles(data: ReportData) -> str:
     lengths = (data.characters_read, data.characters_kept)
     out = None if lengths[0] is None or lengths[1] is None else lengths[0] - lengths[1]
     tiles = []
-    for key, count, characters in (
+    for key, count, length in (
         ("read", data.read, lengths[0]),
         ("published", data.kept, lengths[1]),
         ("removed", removed, out),
     ):
-        below = say("not_measured") if characters is None else _characters(characters)
+        below = say("not_measured") if length is None else characters(length)
         tiles.append(f'<div class="tile {key}"><dt>{say(key)}</dt><dd>{number(count)}<small>{below}</small></dd></div>')
     below = say("not_measured")
     if lengths[0] is not None and lengths[1] is not None:
@@ -140,7 +150,8 @@ def _tiles(data: ReportData) -> str:
     return f'<dl class="tiles">{"".join(tiles)}</dl>'
 
 
-def _characters(count: int) -> str:
+def characters(count: int) -> str:
+    """Return a count of characters as people write it."""
     chinese, english = short(count)
     ui = words()["ui"]["characters"]
     return f'<span title="{number(count)}">{two(ui[0].format(n=chinese), ui[1].format(n=english))}</span>'
@@ -272,4 +283,4 @@ def _files(data: ReportData) -> str:
     return f'<div class="narrow">{body}</div>{title}<div class="problems">{table(head, lines, left=4)}</div>{more}'
 
 
-__all__ = ["render"]
+__all__ = ["characters", "render", "section", "shell"]

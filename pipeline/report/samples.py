@@ -5,7 +5,7 @@ A public report shows kept documents only, with personal data masked over the wh
 first could leave half of a number that no pattern finds.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
@@ -35,6 +35,30 @@ class Sample:
     characters: int
     value: float | str | None
     reason: str | None
+
+    @classmethod
+    def of(
+        cls,
+        record: Mapping[str, Any],
+        row: int,
+        value: Any,
+        reason: str | None,
+        excerpts: "Excerpts",
+        *,
+        public: bool = False,
+    ) -> "Sample":
+        """Return a chosen row; `record` holds its `id, source, uri, record`."""
+        text = excerpts.text(row)
+        return cls(
+            record["id"],
+            record["source"],
+            None if public or not record["uri"] else f"{record['uri']}#{record['record']}",
+            excerpts.title(row),
+            text[:EXCERPT],
+            len(text),
+            value,
+            reason,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +142,8 @@ def pair_rows(ledger: pa.Table, removed: npt.NDArray[np.bool_], count: int) -> l
 def sample(ledger: pa.Table, row: int, value: Any, excerpts: Excerpts, public: bool) -> Sample:
     """Return a row as the report shows it."""
     record = ledger.slice(row, 1).to_pylist()[0]
-    text = excerpts.text(row)
-    return Sample(
-        record["id"],
-        record["source"],
-        None if public or not record["uri"] else f"{record['uri']}#{record['record']}",
-        excerpts.title(row),
-        text[:EXCERPT],
-        len(text),
-        value,
-        None if record["decision"] == "keep" else record["rule"],
-    )
+    reason = None if record["decision"] == "keep" else record["rule"]
+    return Sample.of(record, row, value, reason, excerpts, public=public)
 
 
 def pair(ledger: pa.Table, rows: tuple[int, int | None], excerpts: Excerpts) -> Pair:

@@ -1,6 +1,9 @@
 """`yuliao explain`: documents, files and records, and texts that nobody read."""
 
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +41,68 @@ def test_explain_a_text_that_nobody_read_yet(tmp_path: Path, capsys: pytest.Capt
     (verdict,) = json.loads(call(capsys, "explain", "--text", path, "--json")[1])
     assert verdict["decision"] == "drop"
     assert "other_language" in [rule["reason"] for rule in verdict["failed"]]
+
+
+def test_explain_shows_every_rule_signal_and_what_cleaning_changed(
+    make_corpus: Make, curate_here: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = f"首页 > 法律 > 正文\n**{article(1)}**\n联系人13912345678\n责任编辑：张三"
+    recipe = make_corpus({"page.txt": page, "copy.txt": f"{page}。", "s.txt": "短。"})
+    with recipe.open("a", encoding="utf-8") as stream:
+        stream.write(
+            "select:\n  - {column: char_count, min: 50}\n  - {column: lang, in: [zh]}\n"
+            "  - {column: han_share, min: 0.9, sources: [raw]}\n"
+        )
+    curate_here(recipe)
+    at = ("--workspace", recipe.parent, "--json")
+    both = [json.loads(call(capsys, "explain", name, *at)[1])[0] for name in ("page.txt", "copy.txt")]
+    kept, gone = sorted(both, key=lambda verdict: verdict["decision"] == "drop")
+    assert kept["copies"]["count"] == 1
+    assert kept["copies"]["first"][0]["id"] == gone["id"]
+    assert [test["verdict"] for test in kept["tests"]] == ["pass"] * 3
+    assert kept["tests"][0] == {
+        "reason": "char_count.low",
+        "threshold": 50.0,
+        "test": "char_count >= 50",
+        "verdict": "pass",
+        "value": kept["signals"]["char_count"],
+    }
+    counts = kept["cleaned"]["counts"]
+    assert (counts["personal_mobile_count"], counts["boilerplate_char_count"] > 0) == (1, True)
+    lines = [(line["before"], line["after"]) for line in kept["cleaned"]["lines"]]
+    assert ("首页 > 法律 > 正文", None) in lines
+    assert next(after for before, after in lines if (before or "").startswith("责任编辑")) is None
+    assert "13912345678" not in json.dumps(kept)
+    (short,) = json.loads(call(capsys, "explain", "s.txt", *at)[1])
+    assert [test["verdict"] for test in short["tests"]] == ["fail", "pass", "fail"]
+    assert "copies" not in short
+    text = call(capsys, "explain", "s.txt", "--workspace", recipe.parent)[1]
+    assert "✗ char_count.low" in text
+    assert "FAILS" in text
+    assert "全部" not in text
+    assert "清洗：" in call(capsys, "explain", "page.txt", "--workspace", recipe.parent, "--lang", "zh")[1]
+
+
+def test_explain_still_answers_when_what_was_measured_is_gone(
+    published: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = ("--workspace", published, "--json")
+    shutil.rmtree(published / "workspace/read")
+    (verdict,) = json.loads(call(capsys, "explain", "s.txt", *at)[1])
+    assert "cleaned" not in verdict
+    assert verdict["signals"]["char_count"] == 2
+    shutil.rmtree(published / "workspace/measured")
+    (verdict,) = json.loads(call(capsys, "explain", "s.txt", *at)[1])
+    assert (verdict["rule"], "signals" in verdict) == ("too_short", False)
+
+
+def test_explain_reads_a_text_from_stdin_and_takes_a_preset() -> None:
+    command = [sys.executable, "-m", "flows.cli", "explain", "--text", "-", "--recipe", "zh-classical", "--json"]
+    poem = "白日依山盡，黃河入海流。欲窮千里目，更上一層樓。"
+    done = subprocess.run(command, input=poem.encode("gb18030"), capture_output=True, check=True)
+    (verdict,) = json.loads(done.stdout)
+    assert (verdict["decision"], verdict["uri"]) == ("keep", "stdin.txt")
+    assert "few_function_words" not in [test["reason"] for test in verdict["tests"]]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from pipeline.plan import preset
+from pipeline.preset import preset
 from pipeline.select import check_columns, checks_of, select
 from pipeline.step import apply, build, columns_of
 from schemas.recipe import Rule

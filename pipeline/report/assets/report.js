@@ -125,7 +125,26 @@
     };
   }
 
-  const drawings = { waterfall, sources, histogram };
+  /* Shares over thresholds, evenly spaced as they stand in the table; where the axis does not begin at 0 its labels say so. */
+  function curve(element, line) {
+    const kinds = [['documents', 'kept', 'documents', 'solid'], ['characters', 'out', 'chars', [2, 3]]].filter(([key]) => line[key]);
+    const all = kinds.flatMap(([key]) => line[key]);
+    const room = Math.max(0.005, (Math.max(...all) - Math.min(...all)) * 0.15);
+    const low = Math.max(0, Math.min(...all) - room);
+    const high = Math.min(1, Math.max(...all) + room);
+    const at = (place, key) => ({ silent: true, symbol: 'none', type: 'line', lineStyle: { color: colour('ink'), width: 1.5, type: key === 'wi_now' ? [5, 4] : [1, 3] }, z: 5,
+      data: [[place, low], { value: [place, high], label: { show: true, formatter: short(line.thresholds[place]) + ' ' + word(key), position: place > line.thresholds.length / 2 ? 'left' : 'right', color: colour('ink'), fontSize: 12, fontWeight: 600 } }], showSymbol: true, symbolSize: 0.01, symbol: 'circle' });
+    return {
+      ...base(),
+      grid: { left: 54, right: 16, top: 20, bottom: 24 },
+      xAxis: { type: 'category', boundaryGap: false, data: line.thresholds.map((_, i) => i), axisLine: { lineStyle: { color: colour('soft') } }, axisTick: { show: false }, axisLabel: label({ fontSize: 11, hideOverlap: true, formatter: (i) => short(line.thresholds[i]) }) },
+      yAxis: { type: 'value', min: low, max: high, splitNumber: 3, axisLine: { show: false }, axisTick: { show: false }, splitLine: { lineStyle: { color: colour('line') } }, axisLabel: label({ fontSize: 11, showMinLabel: false, showMaxLabel: false, formatter: (x) => (100 * x).toFixed(high - low < 0.03 ? 1 : 0) + '%' }) },
+      tooltip: { ...base().tooltip, trigger: 'axis', axisPointer: { type: 'line', lineStyle: { color: colour('line') } }, formatter: (list) => { const i = +list[0].axisValue; return tip([word('wi_threshold') + ' ' + short(line.thresholds[i]), ...kinds.map(([key, , name]) => word(name) + ' ' + (100 * line[key][i]).toFixed(2) + '%')]); } },
+      series: [...kinds.map(([key, fill, name, type], n) => ({ type: 'line', name: word(name), data: line[key], symbol: 'none', lineStyle: { color: colour(fill), width: 2, type }, itemStyle: { color: colour(fill) }, z: 3 - n })), at(line.now, 'wi_now'), ...(line.was === null ? [] : [at(line.was, 'wi_was')])],
+    };
+  }
+
+  const drawings = { waterfall, sources, histogram, curve };
 
   function draw(element) {
     if (!element.clientWidth) return;

@@ -5,60 +5,23 @@ import hashlib
 import json
 import re
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_cases import Run, files, typical
+from tests_support import Page
 
-import pipeline.plan  # noqa: F401 - its folder holds the presets
 from pipeline.decide import GONE, ID_REPEATED, SUPERSEDED
+from pipeline.preset import preset, preset_names
+from pipeline.report import what_if
 from pipeline.report.markup import embed, esc, number, percent, reason_label, short, words
 from pipeline.report.page import NAV, render
 from pipeline.step import build, columns_of
 from schemas.decision import LEDGER, Outcome
-
-VOID = {"meta", "br", "hr", "img", "input", "link"}
-
-
-class Page(HTMLParser):
-    """Parses a page strictly: tags must nest; collects scripts, attributes and the text between tags."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.stack: list[str] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.scripts: list[tuple[dict[str, str | None], str]] = []
-        self.text: list[str] = []
-        self.feed(html)
-        self.close()
-        assert not self.stack
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag == "script":
-            self.scripts.append((dict(attrs), ""))
-        if tag not in VOID:
-            self.stack.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.stack.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.stack and self.stack[-1] == "script":
-            self.scripts[-1] = (self.scripts[-1][0], self.scripts[-1][1] + data)
-        elif "style" not in self.stack:
-            self.text.append(data)
-
-    @property
-    def data(self) -> dict[str, Any]:
-        (found,) = [json.loads(text) for attrs, text in self.scripts if attrs.get("type") == "application/json"]
-        return dict(found)
 
 
 @pytest.fixture(scope="module")
@@ -267,15 +230,15 @@ def test_every_phrase_of_the_page_is_used_and_known() -> None:
     room = Path(sys.modules["pipeline.report.page"].__file__ or "").parent
     code = "".join(path.read_text("utf-8") for path in [*room.glob("*.py"), room / "assets" / "report.js"])
     ui = set(words()["ui"])
-    outcomes = {f"nav_{key}" for key in NAV} | {outcome.value for outcome in Outcome}
+    outcomes = {f"nav_{key}" for key in (*NAV, *what_if.NAV)} | {outcome.value for outcome in Outcome}
+    outcomes |= {f"wi_note_{note}" for note in what_if.NOTES}
     assert {key for key in ui if not re.search(rf"[\"']{key}[\"']", code)} <= outcomes
     assert set(re.findall(r'say\("(\w+)"', code)) <= ui
 
 
 def test_every_reason_and_column_of_a_preset_has_a_name() -> None:
-    folder = Path(sys.modules["pipeline.plan"].__file__ or "").parent / "presets"
-    presets = [yaml.safe_load(path.read_text("utf-8")) for path in folder.glob("*.yaml")]
-    reasons = {rule["name"] for preset in presets for rule in preset["select"] if rule.get("name")}
-    columns = columns_of(build(spec) for preset in presets for spec in preset["steps"])
+    presets = [preset(name) for name in preset_names()]
+    reasons = {rule["name"] for found in presets for rule in found["select"] if rule.get("name")}
+    columns = columns_of({spec["kind"]: build(spec) for found in presets for spec in found["steps"]}.values())
     assert reasons | {ID_REPEATED, SUPERSEDED, GONE} <= set(words()["reasons"])
     assert set(columns) <= set(words()["columns"])

@@ -1,0 +1,1 @@
+"""What other thresholds would keep and drop, from what was measured once."""
