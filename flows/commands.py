@@ -45,7 +45,7 @@ def in_workspace(args: Any, recipe: str | None = None) -> Workspace:
 
 def _readable(args: Any) -> Workspace:
     """The workspace of a verb that only reads one. Raises StoreError where its folder is not there."""
-    workspace = _workspace(args)
+    workspace = in_workspace(args)
     if not workspace.root.is_dir():
         raise StoreError("{folder}: no such folder; check --workspace", folder=workspace.root)
     return workspace
