@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from pipeline.preset import preset
-from pipeline.select import Check, check_columns, checks_of, is_number
+from pipeline.select import NO_TEXT, Check, check_columns, checks_of, for_emptied, is_number
 from pipeline.step import Cleaner, Signal, Step, build, catalogue, columns_of
 from pipeline.storage import digest
 from schemas.document import DOCUMENT, PUBLISHED
@@ -51,7 +51,8 @@ class Plan:
         steps = [*_passages(recipe), *steps]
         if recipe.overlap is not None:
             steps, rules = _kept_apart(recipe.overlap, base, steps, rules)
-        plan = cls(recipe, base, tuple(steps), tuple(rules))
+        emptied = for_emptied(rules) if any(isinstance(step, Cleaner) for step in steps) else ()
+        plan = cls(recipe, base, tuple(steps), (*rules, *emptied))
         _check_readers(recipe)
         check_columns(rules, plan.columns, [source.id for source in recipe.sources])
         plan._check_names()
@@ -158,11 +159,11 @@ class Plan:
                 entry["path"] = None
             if source.hub and (source.internal or Path(source.hub.name).is_absolute()):
                 entry["hub"]["name"] = Path(source.hub.name).name
-        # What follows from `overlap` and `passages` stands there alone, so that the recipe can be read again.
+        # What follows from `overlap`, `passages` or cleaners stands there alone, so that the recipe can be read again.
         recipe["steps"] = [step.spec() for step in self.steps if step.kind not in FIELDS]
         if self.recipe.overlap is not None:
             recipe["overlap"]["eval"] = [Path(path).name for path in self.recipe.overlap.eval]
-        rules = [rule for rule in self.rules if rule != NO_OVERLAP]
+        rules = [rule for rule in self.rules if rule not in (NO_OVERLAP, NO_TEXT)]
         recipe["select"] = [rule.model_dump(mode="json", by_alias=True, exclude_none=True) for rule in rules]
         return recipe
 

@@ -20,6 +20,10 @@ from schemas.recipe import Rule
 TOLD_BY = {"overlap_score": "overlap_found"}
 
 
+# A document of which the cleaners left nothing is none, as one is that was read empty.
+NO_TEXT = Rule(column="char_count", min=1, name="empty")
+
+
 @dataclass(frozen=True)
 class Check:
     """One side of a rule: what fails it and the name of the reason."""
@@ -58,6 +62,12 @@ def checks_of(rules: Sequence[Rule]) -> list[Check]:
         if rule.min is None and rule.max is None:
             checks.append(Check(rule, "other"))
     return checks
+
+
+def for_emptied(rules: Sequence[Rule]) -> list[Rule]:
+    """Return the rule NO_TEXT, where no other one is sure to drop a document without text."""
+    sure = any(rule.column == NO_TEXT.column and (rule.min or 0) > 0 and rule.sources is None for rule in rules)
+    return [] if sure else [NO_TEXT]
 
 
 def check_columns(rules: Sequence[Rule], columns: dict[str, pa.DataType], sources: Sequence[str]) -> None:

@@ -213,6 +213,16 @@ def test_a_page_of_furniture_alone_is_dropped_by_a_rule(make_corpus: Make, curat
     assert summary["sources"]["web"] == {"read": 10, "published": 9, "removed": {"too_short": 1}}
 
 
+def test_a_page_of_furniture_alone_is_dropped_where_no_rule_is_written(make_corpus: Make, curate_here: Run) -> None:
+    made = files() | {f"web/none{n}.txt": f"{TOP}\n{BOTTOM}\n" for n in range(2)}
+    whole = RECIPE.replace("select: [{column: char_count, min: 20, name: too_short}]", "select: []")
+    recipe = make_corpus(made, whole + "dedup: {exact: false, near: false}\n")
+    summary = curate_here(recipe)
+    assert summary["sources"]["web"]["removed"] == {"empty": 2}
+    assert not [row for row in rows(recipe).values() if not row["text"]]
+    assert at(recipe).manifest.recipe["select"] == []
+
+
 def test_a_lost_table_is_named_and_counted_anew_when_asked(run_once: Path, curate_here: Run) -> None:
     path = at(run_once).dataset / f"passages/{tables(run_once)['passages: web']}.tsv"
     path.write_text("# line\tdocuments\tplace\n", "utf-8")

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.select import check_columns, checks_of, evidence, select
+from pipeline.select import NO_TEXT, check_columns, checks_of, evidence, for_emptied, select
 from schemas.errors import RecipeError
 from schemas.recipe import Rule
 
@@ -109,3 +109,16 @@ def test_a_rule_that_cannot_work_is_refused_before_any_data(rule: dict, message:
 def test_a_rule_needs_exactly_one_kind_of_test(tests: dict) -> None:
     with pytest.raises(ValueError, match="exactly one test"):
         Rule.model_validate({"column": "x", **tests})
+
+
+@pytest.mark.parametrize(
+    ("rule", "sure"),
+    [
+        ({"column": "char_count", "min": 50}, True),
+        ({"column": "char_count", "min": 50, "sources": ["a"]}, False),
+        ({"column": "char_count", "max": 50}, False),
+        ({"column": "han_share", "min": 0.5}, False),
+    ],
+)
+def test_a_document_without_text_goes_where_no_other_rule_is_sure_to_drop_it(rule, sure):
+    assert for_emptied([Rule(**rule)]) == ([] if sure else [NO_TEXT])
