@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import compress
+from operator import itemgetter
 from typing import ClassVar
 
 import pyarrow as pa
@@ -56,7 +57,6 @@ _INLINE = re.compile(
 # Spelled out, so that "a<b 且 c>d" is no tag.
 _ATTRIBUTES = r"(?:\s+[A-Za-z_:@][A-Za-z0-9_:.@-]*(?:\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>]+))?)*"
 _ENTITY = re.compile(r"&(?:#[0-9]{2,7}|#[xX][0-9A-Fa-f]{2,6}|[A-Za-z][A-Za-z0-9]{1,15});")
-_KEPT = ("link", "url", "strong", "emphasis", "under", "struck")
 
 
 class Markup(Cleaner):
@@ -132,7 +132,7 @@ def _unmarked(text: str) -> str:
     if "]:" in text:
         text = _DEFINITION.sub("", text)
     if "#" in text:
-        text = _HEADING.sub(r"\1", text)
+        text = _HEADING.sub(itemgetter(1), text)
     if "|" in text:
         text = _TABLE_ROW.sub(_cells, _TABLE_RULE.sub("", text))
     if "---" in text or "===" in text or "***" in text or "* * *" in text or "___" in text:
@@ -140,7 +140,7 @@ def _unmarked(text: str) -> str:
     if ">" in text:
         text = _QUOTE.sub("", text)
     if "- " in text or "* " in text or "+ " in text:
-        text = _LIST.sub(r"\1", text)
+        text = _LIST.sub(itemgetter(1), text)
     if any(mark in text for mark in ("](", "][", "*", "_", "~~", "<http")):
         text = _INLINE.sub(_kept, text)
     if "<" in text:
@@ -152,9 +152,10 @@ def _unmarked(text: str) -> str:
 
 def _kept(match: re.Match[str]) -> str:
     """Return what is read of an inline mark; nothing of an image."""
-    if match["code"] is not None:
+    if match.lastgroup == "code":
         return match[0]
-    return next((match[name] for name in _KEPT if match[name] is not None), "")
+    # Of two groups the second is the last: the words, not the mark around them.
+    return match[match.lastgroup] if match.lastgroup else ""
 
 
 def _cells(match: re.Match[str]) -> str:

@@ -206,17 +206,19 @@ def _line_shares(points: Any, begin: int, end: int, table: Any, lines: Any) -> N
 
 
 @njit(cache=True, nogil=True)
-def _traces(points: Any, begin: int, end: int, table: Any, pairs: Any, counts: Any, traces: Any) -> None:
-    """Count every character in `counts`, and fill `traces`.
+def _traces(points: Any, begin: int, end: int, table: Any, pairs: Any, counts: Any, seen: Any, traces: Any) -> int:
+    """Count every character in `counts`, list the different ones in `seen`, return how many, and fill `traces`.
 
     Those are characters of mojibake (runs and pairs), stops, clashes of stops, characters of addresses, and characters
     of the private planes.
     """
     traces[:] = 0
-    latin_run = mark_run = 0
+    different = latin_run = mark_run = 0
     latin_next = mark_next = url_until = begin
     for i in range(begin, end):
         point = min(points[i], np.uint32(SIZE - 1))
+        seen[different] = point
+        different += counts[point] == 0
         counts[point] += 1
         bits = table[point]
         if not bits & WATCHED:
@@ -242,18 +244,16 @@ def _traces(points: Any, begin: int, end: int, table: Any, pairs: Any, counts: A
             url_until = _url_end(points, i, begin, end, table)
             if url_until > i:
                 traces[3] += url_until - _url_begin(points, i, begin, table)
+    return different
 
 
 @njit(cache=True, nogil=True)
-def _sorted_out(points: Any, begin: int, end: int, table: Any, counts: Any, kinds: Any) -> float:
-    """Fill `kinds` from `counts` (zero afterwards), and return the sum of count * log2(count) of visible characters."""
+def _sorted_out(seen: Any, table: Any, counts: Any, kinds: Any) -> float:
+    """Fill `kinds` from the `counts` of `seen` (zero afterwards), and return the sum of count * log2(count) of visible characters."""
     kinds[:] = 0
     weighted = 0.0
-    for i in range(begin, end):
-        point = min(points[i], np.uint32(SIZE - 1))
+    for point in seen:
         times = counts[point]
-        if times == 0:
-            continue
         counts[point] = 0
         bits = table[point]
         if times > 1 and not bits & SPACE:
@@ -282,7 +282,7 @@ def _sorted_out(points: Any, begin: int, end: int, table: Any, counts: Any, kind
 @njit(cache=True, nogil=True)
 def _measure(points: Any, starts: Any, table: Any, pairs: Any, out: Any) -> None:
     """Fill `out`, float64, (columns in the order of `_COLUMNS`, rows)."""
-    counts = np.zeros(SIZE, np.int32)
+    counts, seen = np.zeros(SIZE, np.int32), np.empty(SIZE + 1, np.uint32)
     lines = np.zeros(6, np.int64)
     traces = np.zeros(5, np.int64)
     kinds = np.zeros(19, np.int64)
@@ -291,8 +291,8 @@ def _measure(points: Any, starts: Any, table: Any, pairs: Any, out: Any) -> None
         out[0, row] = end - begin
         if begin == end:
             continue
-        _traces(points, begin, end, table, pairs, counts, traces)
-        weighted = _sorted_out(points, begin, end, table, counts, kinds)
+        different = _traces(points, begin, end, table, pairs, counts, seen, traces)
+        weighted = _sorted_out(seen[:different], table, counts, kinds)
         total = end - begin - kinds[16]
         visible = max(1, total)
         shares = (kinds[0], kinds[8], kinds[9], kinds[10], kinds[12], kinds[13], kinds[14])

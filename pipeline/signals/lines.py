@@ -50,7 +50,8 @@ class Lines(Signal):
       in lines of the same length (the regular forms: 诗经, 五言, 七言).
     - `dialogue_share`: lines that begin with an opening quote or a dash, and lines `speaker：…` whose speaker speaks
       more than once.
-    - `code_share`: lines between fences, and lines with few Han and many of the signs {}[]()<>=;"'`#$%&*+\^_|~.
+    - `code_share`: lines between fences that close, and lines with few Han and many of the signs
+      {}[]()<>=;"'`#$%&*+\^_|~.
     - `markup_share`: HTML tags and entities, wiki templates and link brackets, Markdown headings, addresses and bold.
 
     Source of the first: the cleaner `boilerplate`; of the rest: by hand, from the forms themselves.
@@ -164,12 +165,17 @@ def _is_code(points: Any, line: Any) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _is_fence(points: Any, line: Any, end: int) -> bool:
-    """Tell whether a line begins with ``` or ~~~."""
+def _fence(points: Any, line: Any, end: int) -> int:
+    """Return 1 for a line of ``` or ~~~ alone, 2 for one that names a language after it, and 0 for other lines."""
     i = line[_FIRST]
-    if i + 2 >= end or (points[i] != 96 and points[i] != 126):
-        return False
-    return bool(points[i + 1] == points[i] and points[i + 2] == points[i])
+    if (
+        i + 2 >= end
+        or (points[i] != 96 and points[i] != 126)
+        or points[i + 1] != points[i]
+        or points[i + 2] != points[i]
+    ):
+        return 0
+    return 2 if line[_LETTERS] or line[_HAN] else 1
 
 
 @njit(cache=True, nogil=True)
@@ -279,7 +285,7 @@ def _measure(points: Any, starts: Any, table: Any, out: Any) -> None:
         end = starts[row + 1]
         i = starts[row]
         visible = menu = listed = verse = dialogue = code = 0
-        run = run_chars = size_before = waiting = 0
+        run = run_chars = size_before = waiting = inside = 0
         fenced = False
         speakers[:] = 0
         while i < end:
@@ -303,9 +309,16 @@ def _measure(points: Any, starts: Any, table: Any, out: Any) -> None:
                 waiting = chars
             size_before = size
             dialogue += chars if line[_QUOTED] else _speaks(points, line, speakers)
-            fence = _is_fence(points, line, end)
-            code += chars if fenced or fence or _is_code(points, line) else 0
-            fenced = fenced != fence
+            fence = _fence(points, line, end)
+            if fence == 0:
+                is_code = _is_code(points, line)
+                code += chars if is_code else 0
+                inside += chars if fenced and not is_code else 0
+            elif fenced and fence == 1:
+                code += chars + inside
+                fenced = False
+            else:  # one that opens while one is open: the first was the end of a block whose head was cut off
+                inside, fenced = chars, True
         shares = (menu, listed, verse, dialogue, code, _markup(points, starts[row], end, table))
         for k in range(len(shares)):
             out[k, row] = shares[k] / max(1, visible)

@@ -76,7 +76,7 @@ def test_visible_characters_are_counted_once(text: str) -> None:
     assert row["contact_density"] == pytest.approx(1000 * row["contact_count"] / max(1, visible))
 
 
-@pytest.mark.parametrize("part", ["1", "1 ", "q", "q q ", "加v", "加 ", "微信 ", "一", "微信1-", "[", "\U0010ffff"])
+@pytest.mark.parametrize("part", ["1", "1 ", "q q ", "加v", "微信 ", "一", "微信1-"])
 def test_ten_megabytes_of_one_thing_take_seconds(part: str) -> None:
     text = part * (10_000_000 // len(part.encode()))
     measured(part)

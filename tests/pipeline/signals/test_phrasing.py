@@ -77,7 +77,7 @@ def test_pairs_are_counted_in_the_first_characters() -> None:
     assert measured(once + "甲乙" * 500, max_chars=200)["unique_bigram_share"] == 1.0
 
 
-@pytest.mark.parametrize("part", ["1", "天", "的", "天地，", " ", "\n", "天 ", "\U0010ffff", "a,"])
+@pytest.mark.parametrize("part", ["1", "天", "天地，", "天 "])
 def test_ten_megabytes_of_one_thing_take_seconds(part: str) -> None:
     text = part * (10_000_000 // len(part.encode()))
     measured(part)
