@@ -25,26 +25,26 @@ from pipeline.tables import lines_of, resource
 from schemas.manifest import Resource
 
 _TAGS = "html_tags.txt"
+_LAYERS = 50  # of markup inside markup that are looked into; a million of brackets must not cost a million of passes
 # What makes a text look like Markdown (or HTML). RE2, over the column; emphasis and list marks alone do not count.
 _LOOKS = (
     r"(?m)^#{1,6} \S|\]\([^)\s]|^(?:```|~~~)|^\[[^\]\n]+\]: *\S|\]\[[^\]\n]*\]|\A---\n|^\|? ?:?-{3,}:? ?\|"
     r"|\*\*[^*\s][^*\n]*\*\*|</?[A-Za-z][A-Za-z0-9]*[^<>\n]*>|<!--|&(?:#[0-9]{2,7}|#[xX][0-9A-Fa-f]{2,6}|[A-Za-z][A-Za-z0-9]{1,15});|^={3,}$"
 )
 _FRONT_MATTER = re.compile(r"\A---\n(?:[\w -]+:.*\n|[ \t#-].*\n|\n)+?(?:---|\.\.\.)(?:\n|\Z)")
-_FENCE = re.compile(r"^[ \t]*(```+|~~~+).*\n(?:.*\n)*?[ \t]*\1`*~*[ \t]*$", re.M)
-_COMMENT = re.compile(r"<!--.*?-->", re.S)
+_FENCE = re.compile(r"^[ \t]*(```+(?!`)|~~~+(?!~)).*\n(?:.*\n)*?[ \t]*\1`*~*[ \t]*$", re.M)
 _DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]+\]: *\S+(?:[ \t]+[\"'(].*)?[ \t]*\n?", re.M)
-_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$", re.M)
+_HEADING = re.compile(r"^ {0,3}(?:#{1,6}[ \t]+)+(.*?)[ \t]*#*[ \t]*$", re.M)
 _UNDERLINE = re.compile(r"^(?:={3,}|-{3,}|(?:\* ?){3,}|_{3,})[ \t]*\n?", re.M)
 _QUOTE = re.compile(r"^(?: {0,3}>[ \t]?)+", re.M)
-_LIST = re.compile(r"^([ \t]*)(?:[-*+])[ \t]+(?:\[[ xX]\][ \t]+)?", re.M)
+_LIST = re.compile(r"^([ \t]*)(?:[-*+][ \t]+)+(?:\[[ xX]\][ \t]+)?", re.M)
 _TABLE_RULE = re.compile(r"^[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)+(?:[ \t]*:?-+:?)?[ \t]*(?:\n|\Z)", re.M)
 _TABLE_ROW = re.compile(r"^[ \t]*\|(.*)\|[ \t]*$", re.M)
 # The first character is taken before any alternative looks at it, so that the search runs from mark to mark, eight
 # times faster than trying every alternative everywhere. What must not stand before it is looked for behind it.
 _INLINE = re.compile(
     r"[`!\[<*_~](?:"
-    r"(?<=`)(?P<code>(?P<tick>`*)(?!`)[^\n]*?(?<!`)`(?P=tick)(?!`))"
+    r"(?<=`)(?<!``)(?P<code>(?P<tick>`*)(?!`)[^\n]*?(?<!`)`(?P=tick)(?!`))"
     r"|(?<=!)\[[^\]\n]*\](?:\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)|\[[^\]\n]*\])"
     r"|(?<=\[)(?<!!\[)(?P<link>[^\[\]\n]*)\](?:\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)|\[[^\]\n]*\])"
     r"|(?<=<)(?P<url>https?://[^<>\s]+)>"
@@ -63,6 +63,7 @@ class Markup(Cleaner):
     """Takes out Markdown and HTML; `markup_char_count`: by how many characters the text became shorter."""
 
     kind: ClassVar[str] = "markup"
+    revision: ClassVar[int] = 2
 
     @property
     def adds(self) -> Mapping[str, pa.DataType]:
@@ -94,7 +95,7 @@ def _plain_texts(column: pa.Array) -> list[str]:
     """Return the texts with one layer of markup after the other gone, until none looks like markup or changes."""
     texts: list[str] = column.to_pylist()
     pending = list(range(len(texts)))
-    while pending:
+    for _ in range(_LAYERS):
         looks = pc.match_substring_regex(pa.array([texts[row] for row in pending], pa.string()), _LOOKS).to_pylist()
         changed = []
         for row in compress(pending, looks):
@@ -102,6 +103,8 @@ def _plain_texts(column: pa.Array) -> list[str]:
             if text != texts[row]:
                 texts[row] = text
                 changed.append(row)
+        if not changed:
+            break
         pending = changed
     return texts
 
@@ -128,7 +131,7 @@ def _prose(text: str) -> str:
 def _unmarked(text: str) -> str:
     """Return a stretch without its marks. Each pattern runs only where its mark occurs."""
     if "<!--" in text:
-        text = _COMMENT.sub("", text)
+        text = _without_comments(text)
     if "]:" in text:
         text = _DEFINITION.sub("", text)
     if "#" in text:
@@ -178,22 +181,45 @@ def _decoded(match: re.Match[str]) -> str:
 
 @cache
 def _tag_patterns() -> tuple[re.Pattern[str], ...]:
-    """Return the patterns of elements dropped whole, ruby readings, and tags of blocks, cells and inline elements."""
+    """Return the patterns of tags of elements dropped whole, ruby readings, blocks, cells and inline elements."""
     names: dict[str, list[str]] = {}
     for line in lines_of(__package__, _TAGS):
         what, *tags = line.split()
         names.setdefault(what, []).extend(tags)
     dropped = "|".join(names["dropped"])
-    whole = re.compile(rf"<({dropped}|rp)\b[^<>]*>.*?</\1\s*>", re.I | re.S)
+    whole = re.compile(rf"<(/?)({dropped}|rp)\b[^<>]*>", re.I)
     ruby = re.compile(r"<rt\b[^<>]*>([^<>]*)</rt>", re.I)
     tags = [rf"</?(?:{'|'.join(names[what])}){_ATTRIBUTES}\s*/?>" for what in ("block", "cell", "inline")]
     block, cell, inline = (re.compile(tag, re.I) for tag in tags)
     return whole, ruby, block, cell, inline
 
 
+def _without_comments(text: str) -> str:
+    """Return the text without comments that end; a lazy pattern would look for each end anew."""
+    parts, last = [], 0
+    while (begin := text.find("<!--", last)) >= 0 and (end := text.find("-->", begin + 4)) >= 0:
+        parts.append(text[last:begin])
+        last = end + 3
+    return "".join([*parts, text[last:]])
+
+
+def _without_elements(text: str, tag: re.Pattern[str]) -> str:
+    """Return the text without elements from their opening to the next closing tag of the same name."""
+    parts, last, name = [], 0, ""
+    closing = {match[2].lower(): match.start() for match in tag.finditer(text) if match[1]}  # the last of each
+    for match in tag.finditer(text):
+        found = match[2].lower()
+        if not name and not match[1] and closing.get(found, -1) > match.start():
+            parts.append(text[last : match.start()])
+            name = found
+        elif name == found and match[1]:
+            last, name = match.end(), ""
+    return "".join([*parts, text[last:]])
+
+
 def _without_tags(text: str) -> str:
     whole, ruby, block, cell, inline = _tag_patterns()
-    text = ruby.sub(r"（\1）", whole.sub("", text))
+    text = ruby.sub(r"（\1）", _without_elements(text, whole))
     # A line that is one tag leaves no empty line behind; between words a block's end is a line's end.
     text = re.sub(rf"(?im)^[ \t]*{block.pattern}[ \t]*\n", "", text)
     # Cells are parted by tabs, none before the first of a row.

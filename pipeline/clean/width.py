@@ -30,7 +30,7 @@ _WIDE = [point for first, last in ("０９", "ＡＺ", "ａｚ") for point in ra
 # What joins wide letters and digits goes with them: ２．５, ＴＣＰ／ＩＰ.
 _JOINT = re.compile("(?<=[０-９Ａ-Ｚａ-ｚ])[．／－＿＠＆＋](?=[０-９Ａ-Ｚａ-ｚ])")
 _SPEAKS = ("全角", "全形", "半角", "半形", "ullwidth", "ull-width", "alfwidth", "alf-width")
-_FENCED = re.compile(r"^[ \t]*(```+|~~~+).*\n(?:.*\n)*?(?:[ \t]*\1`*~*[ \t]*$|.*\Z)", re.M)
+_FENCED = re.compile(r"^[ \t]*(```+(?!`)|~~~+(?!~)).*\n(?:.*\n)*?(?:[ \t]*\1`*~*[ \t]*$|.*\Z)", re.M)
 _CODE = re.compile(r"^(?: {4}|\t)|[={}<>\\$`|_#\t]")
 _SENTENCE = re.compile(r"[。！？；…]|[.!?;][”’」』）\"')]*$")
 # One voiced mark alone is a face (ﾟДﾟ), two letters are a word.
