@@ -11,6 +11,7 @@ from pipeline.signals.lexicon import MOST_TOLD, LexiconTerms
 from pipeline.step import build
 from schemas.errors import RecipeError, SourceError
 
+DOCS = Path(__file__).parents[3] / "docs"
 HEAD = "---\nname: plants\nversion: 1\nlicense: CC0-1.0\nlanguage: zh\n---\nterm\tcategory\tweight\tflags\n"
 
 
@@ -65,6 +66,23 @@ def test_a_file_that_changes_under_a_run_is_refused(plants: Path) -> None:
     plants.write_text(HEAD + "牡丹\n", "utf-8")
     with pytest.raises(SourceError, match="changed since the run began; run again"):
         row(step, "牡丹")
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("牡丹与玫瑰", ["牡丹", "玫瑰"]),
+        ("銀杏 · ＧＩＮＫＧＯ", ["银杏", "ginkgo"]),
+        ("负荷很重，荷花", []),
+        ("荷与水仙", ["荷", "水仙"]),
+        ("玫瑰金的表", []),
+        ("牡丹江市", []),
+        ("ginkgos", []),
+    ],
+)
+def test_the_list_in_the_docs_finds_what_they_say(text: str, terms: list[str]) -> None:
+    found = row(LexiconTerms(files=(str(DOCS / "examples" / "plants.tsv"),)), text)["lexicon_found"]
+    assert [term for term, _, _ in json.loads(found or "[]")] == terms
 
 
 @pytest.mark.parametrize(
