@@ -7,9 +7,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from pipeline.plan import Plan
 from pipeline.signals.lexicon import MOST_TOLD, LexiconTerms
 from pipeline.step import build
 from schemas.errors import RecipeError, SourceError
+from schemas.recipe import Recipe
 
 DOCS = Path(__file__).parents[3] / "docs"
 HEAD = "---\nname: plants\nversion: 1\nlicense: CC0-1.0\nlanguage: zh\n---\nterm\tcategory\tweight\tflags\n"
@@ -59,6 +61,20 @@ def test_is_known_by_the_content_of_its_files(plants: Path, tmp_path: Path) -> N
     other.write_text(HEAD + "牡丹\n", "utf-8")
     assert step.identity() != LexiconTerms(files=(str(other),)).identity()
     assert [resource.name for resource in step.resources()] == ["lexicon plants 1"]
+
+
+def test_a_manifest_holds_no_absolute_path(plants: Path, tmp_path: Path) -> None:
+    recipe = Recipe.model_validate(
+        {
+            "dataset": "my/corpus",
+            "sources": [{"id": "raw", "path": "raw", "license": "internal"}],
+            "steps": [{"kind": "lexicon", "files": [str(plants)]}],
+            "publish": {"license": "internal"},
+        }
+    )
+    plan = Plan.of(recipe, tmp_path)
+    assert plan.public_recipe()["steps"][0]["files"] == ["plants.tsv"]
+    assert plan.steps[0].spec()["files"] == [str(plants)]
 
 
 def test_a_file_that_changes_under_a_run_is_refused(plants: Path) -> None:
