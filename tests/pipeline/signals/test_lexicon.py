@@ -7,10 +7,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from pipeline.plan import Plan
 from pipeline.signals.lexicon import MOST_TOLD, LexiconTerms
 from pipeline.step import build
 from schemas.errors import RecipeError, SourceError
+from schemas.recipe import Recipe
 
+DOCS = Path(__file__).parents[3] / "docs"
 HEAD = "---\nname: plants\nversion: 1\nlicense: CC0-1.0\nlanguage: zh\n---\nterm\tcategory\tweight\tflags\n"
 
 
@@ -60,11 +63,42 @@ def test_is_known_by_the_content_of_its_files(plants: Path, tmp_path: Path) -> N
     assert [resource.name for resource in step.resources()] == ["lexicon plants 1"]
 
 
+def test_a_manifest_holds_no_absolute_path(plants: Path, tmp_path: Path) -> None:
+    recipe = Recipe.model_validate(
+        {
+            "dataset": "my/corpus",
+            "sources": [{"id": "raw", "path": "raw", "license": "internal"}],
+            "steps": [{"kind": "lexicon", "files": [str(plants)]}],
+            "publish": {"license": "internal"},
+        }
+    )
+    plan = Plan.of(recipe, tmp_path)
+    assert plan.public_recipe()["steps"][0]["files"] == ["plants.tsv"]
+    assert plan.steps[0].spec()["files"] == [str(plants)]
+
+
 def test_a_file_that_changes_under_a_run_is_refused(plants: Path) -> None:
     step = LexiconTerms(files=(str(plants),))
     plants.write_text(HEAD + "牡丹\n", "utf-8")
     with pytest.raises(SourceError, match="changed since the run began; run again"):
         row(step, "牡丹")
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("牡丹与玫瑰", ["牡丹", "玫瑰"]),
+        ("銀杏 · ＧＩＮＫＧＯ", ["银杏", "ginkgo"]),
+        ("负荷很重，荷花", []),
+        ("荷与水仙", ["荷", "水仙"]),
+        ("玫瑰金的表", []),
+        ("牡丹江市", []),
+        ("ginkgos", []),
+    ],
+)
+def test_the_list_in_the_docs_finds_what_they_say(text: str, terms: list[str]) -> None:
+    found = row(LexiconTerms(files=(str(DOCS / "examples" / "plants.tsv"),)), text)["lexicon_found"]
+    assert [term for term, _, _ in json.loads(found or "[]")] == terms
 
 
 @pytest.mark.parametrize(
