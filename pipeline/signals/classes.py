@@ -39,6 +39,7 @@ LATIN_1 = 1 << 19  # what UTF-8 or GBK bytes become when read as Latin-1 or cp12
 PAIR = 1 << 20  # first character of a pair in mojibake_pairs.txt
 CLAUSE_END = 1 << 21  # may end a line, but no sentence
 STOP = 1 << 22  # Chinese marks of which no two stand side by side
+CANTONESE = 1 << 23
 
 Table = npt.NDArray[np.uint32]
 
@@ -67,7 +68,8 @@ def table() -> Table:
     rare = (bits & HAN) > 0
     rare[common] = False
     bits[rare] |= RARE
-    for name, file in ((HANS, "hans_only.txt"), (HANT, "hant_only.txt"), (JAPANESE, "ja_only.txt")):
+    scripts = ((HANS, "hans_only.txt"), (HANT, "hant_only.txt"), (JAPANESE, "ja_only.txt"))
+    for name, file in (*scripts, (CANTONESE, "cantonese_only.txt")):
         _add(bits, name, _points(file))
     ends = ((SENTENCE_END, _SENTENCE_ENDS), (CLAUSE_END, _CLAUSE_ENDS), (STOP, _STOPS))
     for name, chars in (*ends, (CLOSER, _CLOSERS), (BULLET, _BULLETS)):
