@@ -47,6 +47,7 @@ FUNCTION = 1 << 25  # Han that is a function word or part of one
 SEPARATOR = 1 << 26  # marks between the items of a menu
 SIGN = 1 << 27  # marks of which code has many and text few
 LEVEL = 28  # two bits from here on: level 1, 2, 3 of 通用规范汉字表, of the Simplified form; 0 for other characters
+CANTONESE = 1 << 31
 WATCHED = 1 << 30  # begins what `characters` looks at more closely
 
 LEVELS, FUNCTIONS = "han_levels.tsv", "function_characters.txt"
@@ -85,8 +86,8 @@ def table() -> Table:
     rare = (bits & HAN) > 0
     rare[common] = False
     bits[rare] |= RARE
-    files = ((HANS, "hans_only.txt"), (HANT, "hant_only.txt"), (JAPANESE, "ja_only.txt"), (FUNCTION, FUNCTIONS))
-    for name, file in files:
+    scripts = ((HANS, "hans_only.txt"), (HANT, "hant_only.txt"), (JAPANESE, "ja_only.txt"))
+    for name, file in (*scripts, (CANTONESE, "cantonese_only.txt"), (FUNCTION, FUNCTIONS)):
         _add(bits, name, _points(file))
     ends = ((SENTENCE_END, _SENTENCE_ENDS), (CLAUSE_END, _CLAUSE_ENDS), (STOP, _STOPS))
     marks = ((CLOSER, _CLOSERS), (BULLET, _BULLETS), (SEPARATOR, _SEPARATORS), (SIGN, _SIGNS), (WATCHED, ":w?"))

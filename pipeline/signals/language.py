@@ -1,16 +1,15 @@
-"""Language and script of a document: the script profile first, a statistical detector only for what it leaves open.
+"""Language and script of a document: the script profile first, n-gram statistics only for what it leaves open.
 
 Han, kana and hangul decide by themselves, so nearly every document of a Chinese corpus is settled by one walk over its
-code points; Cantonese and Classical Chinese are told by weighted function characters, Simplified and Traditional by
-the characters that only one of them uses. `langdetect` (fixed seed) decides between languages of one script, such as
-English and Vietnamese; it would call Traditional Chinese Korean, and never sees it here.
+code points. Cantonese is told by its own characters, Classical Chinese by log-odds of characters and neighbours
+(`classical`), Simplified and Traditional by the characters that only one of them uses. `detection` decides between
+languages of one script, such as English and Vietnamese. `foreign` finds the stretches of other languages.
 
-Trade: a text of a few characters without any function character is called modern Chinese; Wu, Min and Hakka are not
-told from Mandarin; Japanese without a single kana counts as Chinese.
+Trade: a text of a few characters without any telling one is called modern Chinese; Wu, Min and Hakka are not told from
+Mandarin; Japanese without a single kana counts as Chinese.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,38 +18,68 @@ import pyarrow as pa
 from numba import njit
 from pydantic import Field
 
-from pipeline.signals import classes
-from pipeline.signals.classes import CYRILLIC, HAN, HANGUL, HANS, HANT, JAPANESE, KANA, LATIN, OTHER_LETTER, SIZE
+from pipeline.signals import classes, classical, detection
+from pipeline.signals.classes import (
+    CANTONESE,
+    CYRILLIC,
+    HAN,
+    HANGUL,
+    HANS,
+    HANT,
+    JAPANESE,
+    KANA,
+    LATIN,
+    OTHER_LETTER,
+    SIZE,
+)
+from pipeline.signals.classical import slot_of
+from pipeline.signals.detection import languages_of
+from pipeline.signals.foreign import is_linked, spans_of
 from pipeline.step import Signal
-from pipeline.tables import lines_of, resource
+from pipeline.tables import resource
 from pipeline.text import CodePoints
 from schemas.manifest import Resource
 
 UNDETERMINED = "und"
-_FEATURES = ("han", "hans", "hant", "japanese", "kana", "hangul", "latin", "cyrillic", "other", "words", "linked")
-_TABLE = "language_characters.tsv"
-_WEIGHTS = ("yue", "lzh", "cmn")
+CHINESE = ("zh", "yue", "lzh")
+_FEATURES = (
+    *("han", "hans", "hant", "japanese", "kana", "hangul", "latin", "cyrillic", "other", "words", "linked"),
+    *("yue", "classical"),
+)
+# Modern Chinese is the common case, so Classical must be twice as likely: ln 2.
+_TWO_TO_ONE = round(0.693 * classical.SCALE)
 
 Features = dict[str, npt.NDArray[np.int64]]
 
 
 class Language(Signal):
-    """Language (ISO 639), script of the Han characters, and whether Chinese and English share the text.
+    """Language (ISO 639), script of the Han characters, and which other languages share a Chinese text.
 
-    - `lang`: zh, yue, lzh, ja, ko, or what langdetect says (en, fr, ru, …); `und` only for fewer than ten letters.
+    - `lang`: zh, yue, lzh, ja, ko, or what langdetect's profiles say (en, fr, ru, …); `und` for fewer than ten letters,
+      and for a script that no table knows.
     - `script`: Hans, Hant, `both`, or empty where no character tells.
-    - `mixed`: at least three Latin words beside the Han characters, in running text rather than in web addresses, and
-      at least 8 % of the text when a Latin word weighs as much as two Han characters.
+    - `mixed`: at least two Latin words beside the Han characters, in running text rather than in web addresses, and
+      at least a tenth of the text when a Latin word weighs as much as two Han characters.
+    - `foreign_spans`: JSON, in a Chinese text the stretches of another language (five words of English, a sentence of
+      Japanese, …): language, first code point of the text, and the one behind the last.
+    - `foreign_share`: share of the characters looked at that lie in such stretches.
     """
 
     kind: ClassVar[str] = "language"
+    revision: ClassVar[int] = 2
 
     max_chars: int = Field(20_000, ge=100, description="characters of a document that are looked at")
 
     @property
     def adds(self) -> Mapping[str, pa.DataType]:
-        """Two strings and a truth value."""
-        return {"lang": pa.string(), "script": pa.string(), "mixed": pa.bool_()}
+        """Two strings, a truth value, spans (JSON) and a share."""
+        return {
+            "lang": pa.string(),
+            "script": pa.string(),
+            "mixed": pa.bool_(),
+            "foreign_spans": pa.string(),
+            "foreign_share": pa.float64(),
+        }
 
     def resources(self) -> Sequence[Resource]:
         """The tables behind the decisions."""
@@ -58,19 +87,31 @@ class Language(Signal):
             resource(__package__, "hans_only.txt", "Apache-2.0"),
             resource(__package__, "hant_only.txt", "Apache-2.0"),
             resource(__package__, "ja_only.txt", "Apache-2.0"),
-            resource(__package__, _TABLE, "CC0-1.0"),
+            *(
+                resource(__package__, name, "CC0-1.0")
+                for name in ("cantonese_only.txt", classical.TABLE, detection.SHARES, detection.SCRIPTS)
+            ),
+            resource("pipeline.dedup", "simplified.tsv", "Apache-2.0"),
         )
 
     def measure(self, batch: pa.RecordBatch) -> list[pa.Array]:
-        """Return lang, script and mixed."""
+        """Return the columns of `adds`."""
         text = CodePoints.of(batch.column("text"))
-        out = np.zeros((len(text), len(_FEATURES) + len(_WEIGHTS)), np.int64)
-        _profile(text.points, text.starts, self.max_chars, classes.table(), _weights(), out)
-        features = dict(zip((*_FEATURES, *_WEIGHTS), out.T, strict=True))
+        out = np.zeros((len(text), len(_FEATURES)), np.int64)
+        _profile(text.points, text.starts, self.max_chars, classes.table(), classical.weights(), out)
+        features = dict(zip(_FEATURES, out.T, strict=True))
         lang = _by_script(features)
-        _detect(batch.column("text"), lang, features)
-        mixed = np.isin(lang, ("zh", "yue", "lzh", "en")) & _mixed(features)
-        return [pa.array(lang, pa.string()), pa.array(_script(features), pa.string()), pa.array(mixed)]
+        _detect(text, lang)
+        chinese = np.isin(lang, CHINESE)
+        mixed = (chinese | (lang == "en")) & _mixed(features)
+        spans, share = spans_of(text, np.flatnonzero(chinese & _may_hold_others(features)), self.max_chars)
+        return [
+            pa.array(lang, pa.string()),
+            pa.array(_script(features), pa.string()),
+            pa.array(mixed),
+            spans,
+            pa.array(share),
+        ]
 
 
 def _by_script(f: Features) -> npt.NDArray[np.object_]:
@@ -86,8 +127,8 @@ def _by_script(f: Features) -> npt.NDArray[np.object_]:
         (f["hangul"] > 0) & (2 * f["hangul"] >= f["han"]) & (f["hangul"] >= f["kana"]),
         (10 * f["kana"] >= cjk) & (f["kana"] > 1),
         (f["japanese"] > 1) & (f["hans"] < f["japanese"]) & (f["kana"] > 0),
-        (f["yue"] >= 2) & (20 * f["yue"] >= f["han"]),
-        f["lzh"] > f["cmn"],
+        (f["yue"] > 0) & (40 * f["yue"] >= f["han"]),
+        f["classical"] > _TWO_TO_ONE,
     ]
     said = [UNDETERMINED, "", "ko", "ja", "ja", "yue", "lzh"]
     return np.select(conditions, said, "zh").astype(object)
@@ -101,81 +142,54 @@ def _script(f: Features) -> npt.NDArray[np.object_]:
     return np.select(conditions, ["", "both", "Hans"], "Hant").astype(object)
 
 
+def _may_hold_others(f: Features) -> npt.NDArray[np.bool_]:
+    """Tell which rows hold letters enough for a foreign span, so that the others need no second look."""
+    enough: npt.NDArray[np.bool_] = (
+        (f["words"] - f["linked"] >= 5) | (f["kana"] >= 3) | (f["hangul"] >= 5) | (f["cyrillic"] + f["other"] >= 10)
+    )
+    return enough
+
+
 def _mixed(f: Features) -> npt.NDArray[np.bool_]:
     """Tell which rows hold Chinese and English side by side."""
     words = f["words"] - f["linked"]
-    mixed: npt.NDArray[np.bool_] = (f["han"] >= 4) & (words >= 3) & (100 * words * 2 >= 8 * (f["han"] + words * 2))
+    mixed: npt.NDArray[np.bool_] = (f["han"] >= 4) & (words >= 2) & (10 * words * 2 >= f["han"] + words * 2)
     return mixed
 
 
-def _detect(column: pa.Array, lang: npt.NDArray[np.object_], f: Features) -> None:
+def _detect(text: CodePoints, lang: npt.NDArray[np.object_]) -> None:
     """Fill the rows that the script left open, in place."""
     rows = np.flatnonzero(lang == "")
-    texts = [text[:1000] for text in column.take(pa.array(rows)).to_pylist()]
-    for row, said in zip(rows, detector()(texts), strict=True):
-        if said is None:
-            said = "en" if f["latin"][row] >= f["cyrillic"][row] + f["other"][row] else UNDETERMINED
-        lang[row] = "zh" if said.startswith("zh") else said
-
-
-@cache
-def detector() -> Callable[[list[str]], list[str | None]]:
-    """Return langdetect with seed 0 over a list of texts; None where a text has nothing to go by.
-
-    `langdetect-rs` answers the same about 50 times faster; `langdetect` itself stands in where it has no wheel.
-    """
-    try:
-        import langdetect_rs
-    except ImportError:
-        return plain_detector()
-    langdetect_rs.DetectorFactory.seed = 0
-    return lambda texts: list(langdetect_rs.detect_batch(texts))
-
-
-def plain_detector() -> Callable[[list[str]], list[str | None]]:
-    """Return the same by the pure Python `langdetect`."""
-    import langdetect
-
-    langdetect.DetectorFactory.seed = 0
-
-    def detect(text: str) -> str | None:
-        try:
-            return str(langdetect.detect(text))
-        except langdetect.LangDetectException:
-            return None
-
-    return lambda texts: [detect(text) for text in texts]
-
-
-@cache
-def _weights() -> npt.NDArray[np.int8]:
-    """Return what a code point weighs for each of `_WEIGHTS`, int8, (SIZE, 3)."""
-    weights = np.zeros((SIZE, len(_WEIGHTS)), np.int8)
-    for line in lines_of(__package__, _TABLE):
-        char, lang, weight = line.split("\t")
-        weights[ord(char), _WEIGHTS.index(lang)] = int(weight)
-    return weights
+    lang[rows] = [said or UNDETERMINED for said in languages_of(text.points, text.starts[rows], text.starts[rows + 1])]
 
 
 @njit(cache=True, nogil=True)
 def _profile(points: Any, starts: Any, max_chars: int, table: Any, weights: Any, out: Any) -> None:
-    """Count `_FEATURES` and sum the weights of each row into `out`, int64, (rows, features + weights)."""
+    """Count or sum `_FEATURES` of each row into `out`, int64, (rows, features)."""
+    folds, single, pairs, paired, bias = weights
     for row in range(len(starts) - 1):
         begin = starts[row]
         end = min(starts[row + 1], begin + max_chars)
         counts = out[row]
+        total = bias
         word = 0
         linked = False
+        before = np.uint32(0)
         for i in range(begin, end):
             point = min(points[i], np.uint32(SIZE - 1))
             bits = table[point]
+            fold = np.uint32(folds[point])
+            if fold:
+                total += single[fold]
+                if before:
+                    total += paired[slot_of(pairs, before << np.uint32(16) | fold)]
+            before = fold
             if bits & HAN:
                 counts[0] += 1
                 counts[1] += (bits & HANS) != 0
                 counts[2] += (bits & HANT) != 0
                 counts[3] += (bits & JAPANESE) != 0
-                for k in range(3):
-                    counts[11 + k] += weights[point, k]
+                counts[11] += (bits & CANTONESE) != 0
             elif bits & LATIN:
                 counts[6] += 1
             elif bits & (KANA | HANGUL | CYRILLIC | OTHER_LETTER):
@@ -183,10 +197,10 @@ def _profile(points: Any, starts: Any, max_chars: int, table: Any, weights: Any,
                 counts[5] += (bits & HANGUL) != 0
                 counts[7] += (bits & CYRILLIC) != 0
                 counts[8] += (bits & OTHER_LETTER) != 0
-            # A word is two Latin letters or more; one in an address, path or identifier (a/b, a.b, a_b) is linked.
+            # A word is two Latin letters or more.
             word = word + 1 if bits & LATIN else 0
-            counts[9] += word == 2
             if word == 1:
-                before = points[i - 1] if i > begin else np.uint32(32)
-                linked = before == 47 or before == 46 or before == 95 or before == 58 or before == 64
+                linked = is_linked(points, begin, i)
+            counts[9] += word == 2
             counts[10] += word == 2 and linked
+        counts[12] = total

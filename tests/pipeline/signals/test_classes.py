@@ -26,7 +26,7 @@ def characters(name: str) -> set[str]:
         *(("か", "KANA"), ("ー", "KANA"), ("ｱ", "KANA"), ("한", "HANGUL"), ("ж", "CYRILLIC"), ("α", "OTHER_LETTER")),
         *(("\u3000", "SPACE"), ("\n", "SPACE"), ("\ue000", "PRIVATE"), ("\ufffd", "BROKEN"), ("\x81", "BROKEN")),
         *(("龘", "RARE"), ("国", "HANS"), ("國", "HANT"), ("図", "JAPANESE"), ("。", "SENTENCE_END"), ("”", "CLOSER")),
-        *(("•", "BULLET"), ("Ã", "LATIN_1"), ("锟", "PAIR"), ("：", "CLAUSE_END"), ("、", "STOP")),
+        *(("•", "BULLET"), ("Ã", "LATIN_1"), ("锟", "PAIR"), ("：", "CLAUSE_END"), ("、", "STOP"), ("嘅", "CANTONESE")),
         *(("，", "FULL"), ("—", "FULL"), ("⼀", "RADICAL"), ("⺀", "RADICAL"), ("的", "FUNCTION"), ("這", "FUNCTION")),
         *(("｜", "SEPARATOR"), ("{", "SIGN"), ("？", "SENTENCE_END"), ("?", "WATCHED")),
     ],
