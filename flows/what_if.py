@@ -59,7 +59,8 @@ def _place(args: Any) -> Any:
         args.inputs, args.texts, args.out = args.on, True, args.out or "what-if"
         args.recipe = args.recipe or args.subject
         measure(args, plan_of(args.subject))
-        return measured.of_folder(Path(args.out), plan_of(args.recipe).rules)
+        rules = plan_of(args.recipe).rules
+        return measured.of_folder(Path(args.out), rules).ruled_by(Path(args.recipe), rules)
     if args.subject in preset_names() and not subject.exists():
         raise RecipeError(f"'{args.subject}' is a preset: name the files to try it on with --on")
     if subject.is_dir():
