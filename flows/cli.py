@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 from flows.verbs import LANGUAGES, build_parser
-from flows.words import say
+from flows.words import say, told
 from schemas.errors import CorpusError
 
 
@@ -56,7 +56,7 @@ def _run(arguments: list[str]) -> int:
         )
         return command(args)
     except CorpusError as error:
-        print(say("error", lang, verb=args.verb, error=error), file=sys.stderr)  # noqa: T201
+        print(say("error", lang, verb=args.verb, error=told(error, lang)), file=sys.stderr)  # noqa: T201
         return error.exit_status
     except BrokenPipeError:
         raise

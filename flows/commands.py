@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import server, show
-from flows.words import say
+from flows.words import say, told
 from pipeline.storage import Workspace
 from schemas.errors import CorpusError, RecipeError, StoreError
 
@@ -37,10 +37,18 @@ def show_result(args: Any, value: dict[str, Any] | list[Any], lines: Iterable[st
     return 0
 
 
-def in_workspace(args: Any, recipe: str | None = None) -> Workspace:
+def _workspace(args: Any, recipe: str | None = None) -> Workspace:
     """Return the workspace that was named, else that of the recipe's folder, else the one here."""
     default = Path(recipe).resolve().parent if recipe else Path.cwd()
     return Workspace(Path(args.workspace) if args.workspace else default)
+
+
+def readable_workspace(args: Any, recipe: str | None = None) -> Workspace:
+    """The workspace of a verb that only reads one. Raises StoreError where its folder is not there."""
+    workspace = _workspace(args, recipe)
+    if not workspace.root.is_dir():
+        raise StoreError("{folder}: no such folder; check --workspace", folder=workspace.root)
+    return workspace
 
 
 def init_command(args: Any) -> int:
@@ -94,7 +102,7 @@ def plan_command(args: Any) -> int:
     inputs.sort(key=lambda file: (file.source, file.uri))
     size = sum(file.bytes for file in inputs)
     shards = plan_shards(plan, Snapshot(inputs, [1] * len(inputs)), {1})
-    workspace = in_workspace(args, args.recipe)
+    workspace = _workspace(args, args.recipe)
     workspace.root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(workspace.root).free
     # Read and measured text, signals, signatures and the published copy, each zstd: 1.5 times the input was seen.
@@ -189,13 +197,14 @@ def deploy_command(args: Any) -> int:
     recipe = Path(args.recipe).resolve()
     plan = Plan.load(recipe)
     server.prepare()
+    from flows.deploy import register, schedule_of
+
+    schedule = schedule_of(args.cron, args.timezone)
     if not server.configured():
         raise CorpusError(
             "a deployment needs a running Prefect server: start one with `prefect server start`, "
             "or set PREFECT_API_URL to yours"
         )
-    from flows.deploy import register
-
     parameters = {
         "recipe": str(recipe),
         "workspace": str(Path(args.workspace).resolve()) if args.workspace else None,
@@ -203,7 +212,7 @@ def deploy_command(args: Any) -> int:
         "memory": args.memory,
     }
     name = args.name or plan.recipe.dataset.replace("/", "--")
-    register(name, parameters, pool=args.pool, cron=args.cron, timezone=args.timezone)
+    register(name, parameters, pool=args.pool, schedule=schedule)
     out(say("deploy.done", args.lang, name=name))
     out(f"  prefect worker start --pool {args.pool}")
     out(f"  prefect deployment run curate/{name}")
@@ -222,7 +231,7 @@ def explain_command(args: Any) -> int:
     else:
         version = version_of(args, args.of_version).manifest if args.of_version else None
         named = f"{version.dataset}@{version.version}" if version else None
-        verdicts = explain_document(in_workspace(args), _as_read(args.document), run=args.run, version=named)
+        verdicts = explain_document(readable_workspace(args), _as_read(args.document), run=args.run, version=named)
     return show_result(args, verdicts, (line for v in verdicts for line in verdict_lines(v, args.lang)))
 
 
@@ -251,38 +260,53 @@ def version_of(args: Any, wanted: str) -> Any:
     """The version that `NAME[@V]` names in the workspace; `latest` is the one without a number."""
     from pipeline.publish.version import datasets_in, open_version
 
-    workspace = in_workspace(args)
+    workspace = readable_workspace(args)
     name, _, number = wanted.partition("@")
     version = open_version(workspace.store(name), None if number in ("", "latest") else number)
     if version is None:
         known = ", ".join(datasets_in(workspace.root / "store")) or "none"
-        raise StoreError(f"{workspace.root}: no dataset '{name}' is published here; published are: {known}")
+        raise StoreError(
+            "{folder}: no dataset '{name}' is published here; published are: {known}",
+            folder=workspace.root,
+            name=name,
+            known=known,
+        )
     return version
 
 
 def list_command(args: Any) -> int:
-    """List published datasets and versions."""
-    from pipeline.publish.version import datasets_in, open_version, publication_of, versions
+    """List published datasets and versions; those that are broken on stderr, and exit status 1 where there are such."""
+    from pipeline.publish.version import datasets_in, versions
 
-    workspace = in_workspace(args)
-    rows = []
+    workspace = readable_workspace(args)
+    rows, faults = [], []
     for name in datasets_in(workspace.root / "store"):
-        dataset = workspace.store(name)
-        for number in versions(dataset):
-            version = open_version(dataset, number)
-            assert version is not None
-            counts = version.manifest.counts
-            rows.append(
-                {
-                    "dataset": name,
-                    "version": number,
-                    "documents": counts.documents,
-                    "characters": counts.characters,
-                    "published_at": publication_of(version)["published_at"],
-                    "sha256": version.sha256,
-                }
-            )
-    return show_result(args, rows, show.list_lines(rows, args.lang))
+        for number in versions(workspace.store(name)):
+            try:
+                rows.append(_listed(workspace.store(name), name, number))
+            except StoreError as error:
+                faults.append(say("error", args.lang, verb="list", error=told(error, args.lang)))
+    if rows or not faults:
+        show_result(args, rows, show.list_lines(rows, args.lang))
+    for fault in faults:
+        print(fault, file=sys.stderr)  # noqa: T201
+    return 1 if faults else 0
+
+
+def _listed(dataset: Path, name: str, number: str) -> dict[str, Any]:
+    from pipeline.publish.version import open_version, publication_of
+
+    version = open_version(dataset, number)
+    assert version is not None
+    counts = version.manifest.counts
+    return {
+        "dataset": name,
+        "version": number,
+        "documents": counts.documents,
+        "characters": counts.characters,
+        "published_at": publication_of(version)["published_at"],
+        "sha256": version.sha256,
+    }
 
 
 def show_command(args: Any) -> int:
@@ -294,7 +318,7 @@ def show_command(args: Any) -> int:
 
 def report_command(args: Any) -> int:
     """Say where the report of a version, or of a run (by its id), lies."""
-    runs = [run for run in in_workspace(args).runs() if run["run"].startswith(args.version)]
+    runs = [run for run in readable_workspace(args).runs() if run["run"].startswith(args.version)]
     if runs and re.fullmatch(r"[0-9a-f]{6,64}", args.version):
         path = Path(runs[0]["folder"]) / "report.html"
     else:
@@ -339,4 +363,4 @@ def _made_again(args: Any, version: Any) -> list[str]:
 
     recipe = Path(args.rebuild)
     with showing(not args.json, args.lang), WorkerPool(args.workers) as pool:
-        return rebuild(version, recipe, in_workspace(args, args.rebuild), InWorkers(pool), threads=args.workers)
+        return rebuild(version, recipe, _workspace(args, args.rebuild), InWorkers(pool), threads=args.workers)

@@ -1,21 +1,16 @@
 """The standalone tools `dedup` and `index`: near-duplicates among files, and against what was kept earlier."""
 
-import gc
 import shutil
 import sys
-import tempfile
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
-from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from flows.progress import progress, showing
+from flows.starting import kernels_loading
 from flows.tools import Task, filling, print_result, write_account
 from flows.words import say
 from schemas.errors import StoreError
@@ -29,17 +24,17 @@ USUAL_BYTES = 600  # of a document, where only bytes are known
 
 def dedup_command(args: Any) -> int:
     """Find exact and verified near-duplicates; only removed documents are listed, each with its survivor."""
-    from pipeline.dedup.pairs import in_threads
-    from pipeline.dedup.tool import dedup_documents
-
     task, out = Task.of(args), Path(args.out)
-    run = partial(in_threads, threads=args.workers)
     scratch = Path(args.scratch) if args.scratch else None
     outcomes: list[dict[str, Any]] = []
     quarantine: list[dict[str, Any]] = []
     _check_out(out, args.against or ())
     owned = ("index",) if args.index else ()
-    with _kernels_loading(), showing(True, args.lang), filling(out, owned) as aside, _Stages() as stages:
+    with kernels_loading(), showing(True, args.lang), filling(out, owned) as aside, _Stages() as stages:
+        from pipeline.dedup.pairs import in_threads
+        from pipeline.dedup.tool import dedup_documents
+
+        run = partial(in_threads, threads=args.workers)
         dedup, against = _against(args, run, stages)
         _check_disk(task.files, scratch or out, args)
         summary = dedup_documents(
@@ -59,64 +54,20 @@ def dedup_command(args: Any) -> int:
     return 0
 
 
-class _NotNeeded(MetaPathFinder):
-    """Finds neither pandas nor SciPy."""
-
-    def find_spec(self, fullname: str, *_: Any) -> None:
-        """Refuse the two, and leave the others to who comes next."""
-        if fullname in ("pandas", "scipy.linalg"):
-            raise ModuleNotFoundError(f"{fullname} is not needed", name=fullname)
-
-
-_NOT_NEEDED = _NotNeeded()
-
-
-@contextmanager
-def _kernels_loading() -> Iterator[None]:
-    """Save a second of a short run: load kernels while the first file is read, and nothing that no kernel needs.
-
-    Arrow looks for pandas when it first makes an array, Numba for SciPy's linear algebra when it loads its first
-    kernel; neither is used here, and finding them takes 0.4 s. Who asks Arrow for pandas later gets it.
-    """
-    import numpy as np
-    from numba.core.registry import cpu_target
-
-    sys.meta_path.insert(0, _NOT_NEEDED)
-    try:
-        for values in (np.zeros(0), [""]):
-            pa.array(values)
-        cpu_target.target_context.refresh()
-    finally:
-        sys.meta_path.remove(_NOT_NEEDED)
-    usual = gc.get_threshold()
-    gc.set_threshold(100_000, 20, 20)  # there are few cycles and many strings: a tenth of the time went into looking
-    loading = threading.Thread(target=_load_kernels)
-    loading.start()
-    try:
-        yield
-    finally:
-        loading.join()
-        gc.set_threshold(*usual)
-
-
-def _load_kernels() -> None:
-    """Search three documents, for the kernels that it takes; what fails here fails again where it is said."""
-    from pipeline.dedup.tool import dedup_documents
-
-    texts = ["近似重复的文本一二三四五六七八九十", "近似重复的文本一二三四五六七八九十。", "别的"]
-    batch = pa.record_batch({"id": ["a", "b", "c"], "text": texts})
-    with suppress(Exception), tempfile.TemporaryDirectory() as folder:
-        dedup_documents([batch], Path(folder), Dedup(), run=map)
-
-
 def index_command(args: Any) -> int:
-    """Remove documents by id from the index that `dedup --index` left, or say what it holds."""
+    """Remove documents by id from the index that `dedup --index` left, check it, or say what it holds."""
+    import pyarrow as pa
+
     from pipeline.dedup.index import Index, parameters_of
 
     folder = _index_folder(Path(args.index))
     if folder is None:
         raise StoreError(f"{args.index}: no index here; `yuliao dedup INPUT -o {args.index} --index` leaves one")
     index = Index.open(folder, args.index, _with(parameters_of(folder)))
+    faults = [fault for segment in index.segments for fault in segment.faults()] if args.verify else []
+    if faults:
+        print(say("verify.faults", args.lang), *faults, sep="\n", file=sys.stderr)  # noqa: T201
+        return 1
     removed = 0
     if args.remove:
         lines = Path(args.remove).read_text("utf-8-sig").splitlines()
@@ -231,6 +182,7 @@ def _size_of(file: InputFile) -> tuple[int, int]:
     """About how many bytes of text and documents an input holds."""
     path = Path(file.path)
     if path.suffix == ".parquet":
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         try:

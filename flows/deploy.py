@@ -16,17 +16,22 @@ from flows.curate import curate
 from schemas.errors import RecipeError
 
 
-def register(name: str, parameters: dict[str, Any], *, pool: str, cron: str | None, timezone: str) -> None:
+def schedule_of(cron: str | None, timezone: str) -> Schedule | None:
+    """Return a schedule, or None for none. Raises RecipeError where it is no cron expression or no timezone."""
+    try:
+        ZoneInfo(timezone)
+        return Cron(cron, timezone=timezone) if cron else None
+    except (ValueError, ZoneInfoNotFoundError) as error:
+        raise RecipeError(
+            "--cron '{cron}' --timezone '{timezone}': {error}", cron=cron, timezone=timezone, error=str(error)
+        ) from None
+
+
+def register(name: str, parameters: dict[str, Any], *, pool: str, schedule: Schedule | None) -> None:
     """Register deployment `curate/NAME` on a work pool, which is made where it is missing.
 
     Runs of one deployment never overlap: a run that is due while another works waits for it.
-    Raises RecipeError when the schedule is no cron expression.
     """
-    try:
-        ZoneInfo(timezone)
-        schedule = Cron(cron, timezone=timezone) if cron else None
-    except (ValueError, ZoneInfoNotFoundError) as error:
-        raise RecipeError(f"--cron '{cron}' --timezone '{timezone}': {error}") from None
     asyncio.run(_register(name, parameters, pool, schedule))
 
 

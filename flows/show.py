@@ -127,8 +127,9 @@ def verify_lines(version: Any, found: Any, lang: str) -> Iterator[str]:
         from pipeline.publish.version import environment
 
         here = {k: v for k, v in environment().items() if version.manifest.environment.get(k) != v}
-        made = {name: version.manifest.environment.get(name) for name in here}
-        yield say("verify.elsewhere", lang, made=made, here=here)
+        made = {name: version.manifest.environment.get(name, "-") for name in here}
+        places = {"made": made, "here": here}
+        yield say("verify.elsewhere", lang, **{k: ", ".join(map(" ".join, v.items())) for k, v in places.items()})
     if not found.faults:
         shards, documents = count(found.shards, "shards", lang), count(found.documents, "documents", lang)
         yield say("verify.ok", lang, shards=shards, documents=documents)

@@ -27,12 +27,14 @@ from schemas.recipe import parse_size
 from schemas.source import Fields, InputFile, Limits, Source
 
 INPUT = "input"
+MADE = "none"  # as the id column: ids are made from path and place, whatever fields there are
 MOST_LINES = 20  # on stderr about files that were not read in full; all of them stand in files.parquet
 _WITH_FIELDS = ("json", "jsonl", "csv", "tsv", "parquet")
 # What the readers say to whoever has a recipe, and what it is called here.
 _REMEDIES = {
     "check `path` in the recipe": "check INPUT",
     "name the field in the recipe's fields.text": "name the field with --text-column",
+    "occurs again in this file": "occurs again in this file; `--id-column none` makes ids from path and place",
 }
 
 
@@ -49,13 +51,14 @@ class Task:
         """List the inputs. Raises SourceError where one matches no file."""
         from pipeline.snapshot import list_inputs
 
-        fields = Fields(text=args.text_column, id=args.id_column or args.usual_id)
+        id = None if args.id_column == MADE else args.id_column or args.usual_id
+        fields = Fields(text=args.text_column, id=id)
         paths = [str(Path(path).absolute()) for path in args.inputs]
         source = Source(id=INPUT, path=paths, fields=fields, license="internal")
         try:
             return cls(args, source, list_inputs(source, Path.cwd()))
         except SourceError as error:
-            raise SourceError(_for_tools(str(error))) from None
+            raise SourceError(for_tools(error.template), **error.values) from None
 
     def job(self, folder: Path, files: list[InputFile]) -> Any:
         """What reads some of the files."""
@@ -78,7 +81,7 @@ class Task:
 
         Formats without fields have none to name. Raises SourceError naming the first such record.
         """
-        if self.args.id_column is None:
+        if self.args.id_column in (None, MADE):
             return
         rows = documents.select(["id", "uri", "record"]).to_pylist()
         for id, uri, record in (row.values() for row in rows):
@@ -96,19 +99,19 @@ class Task:
         lang = self.args.lang
         faults = [o for o in outcomes if o["outcome"] in ("partial", "failed")]
         for o in faults[:MOST_LINES]:
-            print(f"{o['uri']}: {label(o['outcome'], lang)}: {_for_tools(o['reason'])}", file=sys.stderr)  # noqa: T201
+            print(f"{o['uri']}: {label(o['outcome'], lang)}: {for_tools(o['reason'])}", file=sys.stderr)  # noqa: T201
         if len(faults) > MOST_LINES:
             print(say("tools.more", lang, n=len(faults) - MOST_LINES), file=sys.stderr)  # noqa: T201
         unread = [o for o in outcomes if o["outcome"] in ("failed", "skipped")]
         if unread and not any(o["records"] for o in outcomes):
-            reason = _for_tools(unread[0]["reason"])
+            reason = for_tools(unread[0]["reason"])
             raise SourceError(say("tools.none", lang, files=count(len(outcomes), "files", lang), reason=reason))
         return Counter(o["outcome"] for o in outcomes)
 
 
-def _for_tools(message: str) -> str:
+def for_tools(message: str) -> str:
     """A message of the readers with the remedy of a tool, which has no recipe."""
-    message = message.removeprefix(f"source '{INPUT}': ")
+    message = message.removeprefix("source '{source}': ")
     for theirs, ours in _REMEDIES.items():
         message = message.replace(theirs, ours)
     return message

@@ -110,9 +110,13 @@ class _Verbs:
 
     def fields(self, parser: argparse.ArgumentParser, usual: str | None = "id") -> None:
         """Which fields of a record hold id and text; `usual` is that of the id where none is named."""
-        made = self.say("made from path and place", "由路径与序号生成")
         parser.add_argument(
-            "--id-column", metavar="NAME", help=f"{self.say('field of the id', '编号字段')} ({usual or made})"
+            "--id-column",
+            metavar="NAME",
+            help=self.say(
+                f"field of the id, or `none`: made from path and place (default: {usual or 'none'})",
+                f"编号字段；`none` 表示由路径与序号生成（默认 {usual or 'none'}）",
+            ),
         )
         parser.set_defaults(usual_id=usual)
         parser.add_argument("--text-column", metavar="NAME", help=self.say("field of the text", "正文字段"))
@@ -313,13 +317,18 @@ def _tool_verbs(make: _Verbs) -> None:
 
     index = make.verb(
         "index",
-        "what the index that `dedup --index` left holds; remove documents from it",
-        "查看 `dedup --index` 留下的索引，或从中移除文档",
+        "what the index that `dedup --index` left holds; check it, or remove documents from it",
+        "查看或核验 `dedup --index` 留下的索引，或从中移除文档",
         "yuliao index out --remove ids.txt",
     )
     index.add_argument("index", metavar="OUT", help=say("folder that `dedup` wrote", "`dedup` 的输出目录"))
     index.add_argument(
         "--remove", metavar="FILE", help=say("text file of ids to remove, one a line", "要移除的编号，每行一个")
+    )
+    index.add_argument(
+        "--verify",
+        action="store_true",
+        help=say("read all of it and compare checksums", "读取全部内容并核对校验和"),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.commands import in_workspace, show_result
+from flows.commands import readable_workspace, show_result
 from flows.show import named, pad, short
 from flows.words import count, say
 from pipeline.preset import preset_names
@@ -66,9 +66,9 @@ def _place(args: Any) -> Any:
     if subject.is_dir():
         place = measured.of_folder(subject, plan_of(args.recipe).rules if args.recipe else None)
     elif subject.is_file() or subject.suffix in (".yaml", ".yml"):
-        place = measured.of_recipe(subject, in_workspace(args, args.subject))
+        place = measured.of_recipe(subject, readable_workspace(args, args.subject))
     else:
-        place = measured.of_run(args.subject, in_workspace(args))
+        place = measured.of_run(args.subject, readable_workspace(args))
     return place.ruled_by(Path(args.recipe), plan_of(args.recipe).rules) if args.recipe else place
 
 

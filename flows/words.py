@@ -8,6 +8,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from schemas.errors import CorpusError
+
 
 @cache
 def _words() -> dict[str, dict[str, Any]]:
@@ -26,6 +28,15 @@ def count(number: int, what: str, lang: str) -> str:
     """Return `1 shard`, `2 shards`, `2 个分片`; `what` is files, shards, documents or characters."""
     words = _words()["counts"][what]
     return str(words["one"] if number == 1 and lang == "en" else words[lang]).format(n=number)
+
+
+def told(error: CorpusError, lang: str) -> str:
+    """Return what an error says in a language: in Chinese where `words.yaml` has its template, in English else."""
+    template = _words()["errors"].get(error.template) if lang == "zh" else None
+    if template is None:
+        return str(error)
+    values = {k: told(v, lang) if isinstance(v, CorpusError) else v for k, v in error.values.items()}
+    return str(template).format(**values)
 
 
 def label(name: str, lang: str) -> str:

@@ -156,7 +156,9 @@ def list_files(
         matches = [path for plain in _braces(pattern) for path in _matches(plain)]
         matches = [path for path in matches if not any(path.is_relative_to(folder) for folder in own)]
         if not matches and not may_be_empty:
-            raise SourceError(f"source '{source.id}': no file at {pattern}; check `path` in the recipe")
+            raise SourceError(
+                "source '{source}': no file at {path}; check `path` in the recipe", source=source.id, path=pattern
+            )
         found.update(dict.fromkeys(matches))
     by_uri: dict[str, Path] = {}
     for path in sorted(found):

@@ -9,7 +9,8 @@
     └── BusyError        another run holds the dataset                          exit status 1
 
 `TransientError` is mixed into an error that may go away by itself; only those are retried. A message says the
-place, the value, what is allowed and what to do.
+place, the value, what is allowed and what to do. It may be a template with `{names}` and the values of these, so that
+whoever shows it can say the same in another language.
 """
 
 from collections.abc import Iterable
@@ -17,9 +18,20 @@ from difflib import get_close_matches
 
 
 class CorpusError(Exception):
-    """The common root; `exit_status` is what the command line ends with."""
+    """The common root; `exit_status` is what the command line ends with.
+
+    `template`: the message, with `{names}` where there are `values`.
+    """
 
     exit_status = 1
+
+    def __init__(self, template: str, **values: object) -> None:
+        super().__init__(template)
+        self.template, self.values = template, values
+
+    def __str__(self) -> str:
+        """The message in English."""
+        return self.template.format(**self.values) if self.values else self.template
 
 
 class RecipeError(CorpusError):
@@ -31,8 +43,8 @@ class RecipeError(CorpusError):
 
     exit_status = 2
 
-    def __init__(self, message: str, place: tuple[str | int, ...] = ()) -> None:
-        super().__init__(message)
+    def __init__(self, template: str, place: tuple[str | int, ...] = (), **values: object) -> None:
+        super().__init__(template, **values)
         self.place = place
 
 

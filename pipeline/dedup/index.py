@@ -5,6 +5,9 @@ match hash, the sorted keys with their rows), `rows.arrow` (ids, hashes, sketche
 compressed blocks, so that one document is read without its neighbours; about a third of the text's size). Keys are
 searched, not scanned, so a batch costs in proportion to itself. A folder appears whole or not at all.
 
+Keys and texts are checked against their checksums whenever they are read. Opening looks at the three sizes only, since
+it must not read what a search does not need: rows, which are used here and there, are checked by `faults`.
+
 What is removed later stands in `removed.arrow`, replaced as a whole; a published version needs none, as its shards,
 and with them its segments, are written anew.
 """
@@ -12,7 +15,7 @@ and with them its segments, are written anew.
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -37,7 +40,8 @@ from pipeline.dedup.buckets import (
     words_of,
 )
 from pipeline.dedup.candidates import LOW, equal_bits, leaders
-from pipeline.dedup.signature import fingerprints, parameters, sign_for
+from pipeline.dedup.checked import CheckedFile, CheckedWriter, note_of, write_checked
+from pipeline.dedup.signature import differences, fingerprints, parameters, sign_for
 from pipeline.storage import ASIDE, read_json, replacing, sync_folder, write_json
 from pipeline.text import CodePoints
 from schemas.errors import StoreError
@@ -50,29 +54,52 @@ KEYS = pa.schema([pa.field("key", pa.uint32(), nullable=False), pa.field("row", 
 TEXTS = pa.schema([pa.field("text", pa.large_string(), nullable=False)])
 REMOVED = pa.schema([pa.field("row", pa.uint32(), nullable=False)])
 LIST = "index.json"
-SEGMENT_REVISION = 2  # raised whenever a segment of the same documents comes out otherwise
+_REMEDY = "make the index again with `yuliao dedup INPUT -o OUT --index`"
+SEGMENT_REVISION = 3  # raised whenever a segment of the same documents comes out otherwise
 NEAR = 32
-_PARAMETERS = b"yuliao.signatures"
+_PARAMETERS, _SIZES = b"yuliao.signatures", b"yuliao.sizes"
+# Keys and rows are written after the texts, and rows last, as they say how long the others are.
+FILES = ("texts.arrow", "keys.arrow", "rows.arrow")
 
 
 @dataclass(frozen=True)
 class Segment:
-    """The index of one shard; rows are those of the shard, in its order."""
+    """The index of one shard; rows are those of the shard, in its order. `remedy`: what to do when it is broken."""
 
     folder: Path
     dedup: Dedup
+    remedy: str
 
     @classmethod
-    def open(cls, folder: Path, dedup: Dedup) -> "Segment":
+    def open(cls, folder: Path, dedup: Dedup, remedy: str) -> "Segment":
         """Open a segment. Raises StoreError when it is broken, or was made with other parameters."""
-        segment = cls(folder, dedup)
-        stored = json.loads((segment._table.schema.metadata or {}).get(_PARAMETERS, b"{}"))
-        check_parameters_match(stored, dedup, folder)
+        segment = cls(folder, dedup, remedy)
+        schema = segment._table.schema
+        check_parameters_match(note_of(schema, _PARAMETERS), dedup, folder)
+        sizes = note_of(schema, _SIZES)
+        for name in FILES[:-1]:
+            path = folder / name
+            there = path.stat().st_size if path.exists() else None
+            if there is None or there != sizes.get(name):
+                what = "is missing" if there is None else f"has {there} bytes, not {sizes.get(name, 'the noted ones')}"
+                raise StoreError(f"{path}: {what}; {remedy}")
         return segment
 
     @cached_property
     def _table(self) -> pa.Table:
-        return _open(self.folder / "rows.arrow").read_all()
+        return self._file("rows.arrow").table()
+
+    def _file(self, name: str, way: Any = pa.memory_map) -> CheckedFile:
+        return CheckedFile(self.folder / name, self.remedy, way)
+
+    def faults(self) -> Iterator[str]:
+        """Read everything, and yield what is wrong with each file, with the remedy."""
+        for name in (*FILES, *(("removed.arrow",) if (self.folder / "removed.arrow").exists() else ())):
+            try:
+                with self._file(name, pa.OSFile) as file:
+                    file.check()
+            except StoreError as error:
+                yield str(error)
 
     def __len__(self) -> int:
         return int(self._table.num_rows)
@@ -95,7 +122,8 @@ class Segment:
     def removed(self) -> npt.NDArray[np.uint32]:
         """The rows that were removed, ascending."""
         path = self.folder / "removed.arrow"
-        return np.asarray(column_of(_open(path).read_all(), "row")) if path.exists() else np.empty(0, np.uint32)
+        rows = self._file(path.name, pa.OSFile).batch(0).column("row") if path.exists() else []
+        return np.asarray(rows, np.uint32)
 
     def ids(self, rows: Rows) -> pa.Array:
         """Return the ids of some rows."""
@@ -127,7 +155,7 @@ class Segment:
 
     def _lookup(self, band: int, packed: Packed) -> Packed:
         # Read, not mapped: a batch of any size touches most of a band, and what is mapped counts as memory.
-        batch = _open(self.folder / "keys.arrow", pa.OSFile).get_batch(band)
+        batch = self._file("keys.arrow", pa.OSFile).batch(band)
         found: Packed = matches(packed, batch.column("key").to_numpy(), batch.column("row").to_numpy())
         return found[~np.isin(found & LOW, self.removed)] if len(self.removed) else found
 
@@ -136,11 +164,10 @@ class Segment:
         if not len(rows):
             return
         starts = column_of(self._table, "block").to_numpy()
-        with pa.OSFile(str(self.folder / "texts.arrow")) as file:
-            reader = pa.ipc.open_file(file)
+        with self._file("texts.arrow", pa.OSFile) as file:
             for begin, end in runs(starts[rows]):
                 block = starts[rows[begin]]
-                texts = reader.get_batch(int(block)).column("text")
+                texts = file.batch(int(block)).column("text")
                 yield slice(begin, end), texts.take(pa.array(rows[begin:end] - np.searchsorted(starts, block)))
 
     def remove(self, ids: pa.Array) -> int:
@@ -149,8 +176,8 @@ class Segment:
         gone = np.union1d(self.removed, rows.astype(np.uint32))
         count = len(gone) - len(self.removed)
         if count:
-            with replacing(self.folder / "removed.arrow") as aside, pa.ipc.new_file(str(aside), REMOVED) as writer:
-                writer.write_table(pa.table([gone], schema=REMOVED))
+            with replacing(self.folder / "removed.arrow") as aside:
+                write_checked(aside, REMOVED, [pa.record_batch([gone], schema=REMOVED)])
             self.__dict__.pop("removed", None)
         return count
 
@@ -165,8 +192,8 @@ class Index:
     @classmethod
     def open(cls, folder: Path, name: str, dedup: Dedup) -> "Index":
         """Open the index that a standalone tool left. Raises StoreError: broken, or made with other parameters."""
-        listed = read_json(folder / LIST)
-        return cls(name, tuple(Segment.open(folder / segment, dedup) for segment in listed["segments"]))
+        names = _listed(folder)["segments"]
+        return cls(name, tuple(Segment.open(folder / segment, dedup, _REMEDY) for segment in names))
 
     @staticmethod
     def write(folder: Path, segments: list[str], dedup: Dedup) -> None:
@@ -179,17 +206,28 @@ class Index:
 
 
 def parameters_of(folder: Path) -> dict[str, Any]:
-    """Return the parameters that the index in a folder was made with."""
-    return dict(read_json(folder / LIST)["parameters"])
+    """Return the parameters that the index in a folder was made with. Raises StoreError when its list is broken."""
+    return dict(_listed(folder)["parameters"])
+
+
+def _listed(folder: Path) -> dict[str, Any]:
+    listed = read_json(folder / LIST)
+    try:
+        names, stored = list(map(str, listed["segments"])), dict(listed["parameters"])
+        Dedup(**{name: value for name, value in stored.items() if name in Dedup.model_fields})
+    except (KeyError, TypeError, ValueError):
+        raise StoreError(f"{folder / LIST}: does not list the segments of an index; {_REMEDY}") from None
+    return {"segments": names, "parameters": stored}
 
 
 def check_parameters_match(stored: dict[str, Any], dedup: Dedup, where: object) -> None:
     """Raise StoreError, naming each difference, when an index was made with parameters other than those of `dedup`."""
-    wanted = parameters(dedup)
-    other = [f"{name} {stored.get(name)}, not {value}" for name, value in wanted.items() if stored.get(name) != value]
+    other = "; ".join(f"{name} {one}, not {wanted}" for name, one, wanted in differences(stored, parameters(dedup)))
     if other:
         raise StoreError(
-            f"{where}: made with {'; '.join(other)}; compare with the same parameters, or make the index again"
+            "{where}: made with {differences}; compare with the same parameters, or make the index again",
+            where=where,
+            differences=other,
         )
 
 
@@ -250,9 +288,10 @@ def _write(folder: Path, dedup: Dedup, documents: Iterable[pa.Table | pa.RecordB
                 )
             )
     rows = pa.concat_tables(tables).combine_chunks() if tables else _no_rows(dedup)
-    rows = rows.replace_schema_metadata({_PARAMETERS: json.dumps(parameters(dedup), sort_keys=True)})
-    _write_file(folder / "rows.arrow", rows.schema, rows.to_batches(max_chunksize=max(1, rows.num_rows)))
-    _write_file(folder / "keys.arrow", KEYS, _sorted_keys(rows, joined_keys(keys, dedup), dedup))
+    write_checked(folder / "keys.arrow", KEYS, _sorted_keys(rows, joined_keys(keys, dedup), dedup))
+    notes = {_PARAMETERS: parameters(dedup), _SIZES: {name: (folder / name).stat().st_size for name in FILES[:-1]}}
+    rows = rows.replace_schema_metadata({name: json.dumps(note, sort_keys=True) for name, note in notes.items()})
+    write_checked(folder / "rows.arrow", rows.schema, rows.to_batches(max_chunksize=max(1, rows.num_rows)))
 
 
 def joined_keys(keys: list[npt.NDArray[np.uint32]], dedup: Dedup) -> npt.NDArray[np.uint32]:
@@ -289,41 +328,27 @@ def _batch(packed: Packed) -> pa.RecordBatch:
     return pa.record_batch(halves, schema=KEYS)
 
 
-def _write_file(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-    with pa.ipc.new_file(str(path), schema) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
-
-
 class _Blocks:
     """Texts in compressed blocks of about BLOCK_BYTES."""
 
     def __init__(self, path: Path) -> None:
-        options = pa.ipc.IpcWriteOptions(compression="zstd")
-        self._writer = pa.ipc.new_file(str(path), TEXTS, options=options)
+        self._writer = CheckedWriter(path, TEXTS, compression="zstd")
         self._count = 0
 
     def __enter__(self) -> "_Blocks":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._writer.close()
+    def __exit__(self, *error: object) -> None:
+        self._writer.__exit__(*error)
 
     def write(self, texts: pa.Array) -> npt.NDArray[np.uint32]:
         """Append texts and return the block of each, uint32."""
         block_of = np.empty(len(texts), np.uint32)
         for begin, end in runs(np.cumsum(pc.binary_length(texts).to_numpy()) // BLOCK_BYTES):
-            self._writer.write_batch(pa.record_batch([texts.slice(begin, end - begin)], schema=TEXTS))
+            self._writer.write(pa.record_batch([texts.slice(begin, end - begin)], schema=TEXTS))
             block_of[begin:end] = self._count
             self._count += 1
         return block_of
-
-
-def _open(path: Path, way: Callable[[str], Any] = pa.memory_map) -> Any:
-    try:
-        return pa.ipc.open_file(way(str(path)))
-    except (OSError, pa.ArrowException) as error:
-        raise StoreError(f"{path}: cannot be read ({error}); remove its folder, it is made again") from error
 
 
 @njit(cache=True, nogil=True)

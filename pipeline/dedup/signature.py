@@ -9,6 +9,7 @@ Signatures see at most the first `CAP` characters of a match form, about 12 MB o
 verification, which decides, is never capped.
 """
 
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -58,6 +59,18 @@ def parameters(dedup: Dedup) -> dict[str, Any]:
         "unicode": UNICODE,
         **dedup.model_dump(include={"permutations", "seed", "bands", "rows", "match"}),
     }
+
+
+def differences(
+    stored: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield name, stored and wanted value of each parameter that differs; options of the match form one by one."""
+    for name in {**wanted, **stored}:
+        one, other = stored.get(name), wanted.get(name)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            yield from differences(one, other, f"{prefix}{name}.")
+        elif one != other:
+            yield prefix + name, one, other
 
 
 def sign(column: pa.Array, *, permutations: int = 128, seed: int = 1, form: MatchForm = DEFAULT_FORM) -> pa.RecordBatch:

@@ -187,10 +187,15 @@ class Corpus:
         first = group_rows(self._folder / "ids", np.zeros(rows, bool))
         again = np.flatnonzero(first != np.arange(rows, dtype=np.uint32))
         if len(again):
-            one = self.places(again[:1]).to_pylist()[0]["id"]
+            row, earlier = int(again[0]), int(first[again[0]])
+            before, one = self.places(np.array([earlier, row])).to_pylist()
             raise SourceError(
-                f"{len(again)} ids come more than once, the first is '{one}'; ids must be unique over all inputs (was "
-                "a file given twice?)"
+                "{where}: the id '{id}' is that of {earlier} ({n} such records in all); ids must be unique over all "
+                "inputs: leave out a file that was given twice, or make ids from path and place by `--id-column none`",
+                where=_where(one, row),
+                id=one["id"],
+                earlier=_where(before, earlier),
+                n=len(again),
             )
 
     def texts(self, part: int, rows: Rows) -> Iterator[tuple[slice, pa.Array]]:
@@ -240,6 +245,11 @@ def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
             held, size = [], 0
     if held:
         yield pa.concat_tables(held)
+
+
+def _where(place: dict[str, Any], row: int) -> str:
+    """What a person calls a document: its place in its file, or its number from 0 where there is no file."""
+    return f"document {row}" if place["uri"] is None else f"{place['uri']}, record {place['record']}"
 
 
 def _writer(path: Path, schema: pa.Schema) -> Any:

@@ -36,6 +36,7 @@ from pipeline.dedup.buckets import (
 )
 from pipeline.dedup.candidates import LOW, leaders
 from pipeline.dedup.index import agree, matches
+from pipeline.dedup.signature import differences
 from pipeline.dedup.verify import halves
 from pipeline.storage import batches, open_parquet
 from schemas.errors import StoreError
@@ -87,8 +88,7 @@ def parameters_of(files: Sequence[Path]) -> dict[str, Any]:
 
 
 def _difference(one: dict[str, Any], other: dict[str, Any]) -> str:
-    names = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
-    return "; ".join(f"{name} {one.get(name)}, but {other.get(name)}" for name in names)
+    return "; ".join(f"{name} {mine}, but {theirs}" for name, mine, theirs in differences(one, other))
 
 
 def estimate(

@@ -40,7 +40,7 @@ def index_version(
         shard, place = job
         if not place.exists():
             write_segment(place, dedup, batches(shard, ["id", "text"]))
-        return Segment.open(place, dedup)
+        return Segment.open(place, dedup, f"remove {place}, it is made again")
 
     return Index(name, tuple(run(segment, shards)))
 

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+from pydantic import ValidationError
 
 from pipeline.decide import Earlier
 from pipeline.keys import words16
@@ -74,12 +75,23 @@ def open_version(dataset: Path, version: str | None = None) -> Version | None:
     path = folder / "manifest.json"
     if not path.exists():
         known = ", ".join(versions(dataset)) or "none"
-        raise StoreError(f"{dataset}: there is no version {version}; published are: {known}")
+        raise StoreError(
+            "{dataset}: there is no version {version}; published are: {known}",
+            dataset=dataset,
+            version=version,
+            known=known,
+        )
     data = path.read_bytes()
     try:
         manifest = Manifest.model_validate_json(data)
-    except ValueError as error:
-        raise StoreError(f"{path}: no manifest of a format this program knows ({error})") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        what = ": ".join(part for part in (".".join(map(str, first["loc"])), first["msg"]) if part)
+        raise StoreError(
+            "{path}: no manifest of a format this program knows ({what}); restore it from a copy or a mirror",
+            path=path,
+            what=what,
+        ) from None
     if manifest.format_version != FORMAT_VERSION:
         raise StoreError(
             f"{path}: is of format {manifest.format_version}, this program knows {FORMAT_VERSION}; use a newer yuliao"
@@ -327,5 +339,8 @@ def checksums(manifest: Manifest, files: dict[str, bytes]) -> bytes:
 
 
 def publication_of(version: Version) -> dict[str, Any]:
-    """Return when, by whom and at what cost a version was published."""
-    return dict(read_json(version.folder / "publication.json"))
+    """Return when, by whom and at what cost a version was published. Raises StoreError where nothing says it."""
+    path = version.folder / "publication.json"
+    if not path.exists():
+        raise StoreError("{path}: is missing; restore it from a copy or a mirror", path=path)
+    return dict(read_json(path))

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from pipeline.readers.fields import parse_time
 from pipeline.readers.reader import Bad, Record
-from pipeline.text import utf8_buffers
+from pipeline.text import looks, utf8_buffers
 
 # A text that begins with one of these bytes is neither blank nor marked: ASCII that is seen, CJK from U+4000 on.
 PLAIN = np.zeros(256, bool)
@@ -43,17 +43,15 @@ class Block(NamedTuple):
         text = self.text
         if not pa.types.is_string(text.type) or text.null_count or not len(text):
             return None
-        try:
-            text.validate(full=True)
-        except pa.ArrowInvalid:
-            return None
-        if pc.max(pc.binary_length(text)).as_py() > limit:
-            return None
         data, offsets = utf8_buffers(text)
-        data = data[offsets[0] : offsets[-1]]
-        if (data == 0x0D).any():
+        sizes = np.diff(offsets)
+        if sizes.min() <= 0 or sizes.max() > limit or offsets[0] < 0 or offsets[-1] > len(data):
+            return None
+        valid, marked = looks(data[offsets[0] : offsets[-1]])
+        if not valid or ((data[offsets[:-1]] & 0xC0) == 0x80).any():  # each text begins with a character
+            return None
+        if marked:
             text = pc.replace_substring(pc.replace_substring(text, "\r\n", "\n"), "\r", "\n")
-        if (data == 0).any():
             text = pc.replace_substring(text, "\0", "")
         return _without_marks(text)
 

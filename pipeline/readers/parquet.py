@@ -4,6 +4,7 @@ Text columns may be strings, dictionaries of strings, or binary in any encoding 
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -56,11 +57,20 @@ class Parquet(Reader):
         rows = max(1, min(4096, BATCH_BYTES * file.metadata.num_rows // max(1, size)))
         number = 0
         try:
-            for batch in file.iter_batches(rows, columns=wanted, use_threads=False):
+            for batch in _ahead(file.iter_batches(rows, columns=wanted, use_threads=False)):
                 yield _block(batch, number, columns, intake)
                 number += len(batch)
         except (pa.ArrowException, OSError) as error:
             raise Unreadable(f"damaged from row {number} on ({error}); fetch the file again") from None
+
+
+def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield the batches, unpacking the next in a thread while one is worked on."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = thread.submit(next, batches, None)
+            yield batch
 
 
 def _textual(dtype: pa.DataType) -> bool:

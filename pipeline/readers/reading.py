@@ -125,7 +125,7 @@ class Reading:
 
     def _are_new(self, keys: list[str]) -> bool:
         """Note the keys of a block; False, with nothing noted, where one came before or comes twice."""
-        digests = {_key_digest(key) for key in keys}
+        digests = set(map(xxh3_128_digest, map(str.encode, keys)))
         if len(digests) < len(keys) or not self._seen.isdisjoint(digests):
             return False
         self._seen |= digests

@@ -79,7 +79,8 @@ def test_a_schedule_that_is_none_is_refused(
     message: str,
 ) -> None:
     recipe = make_corpus({"a.txt": article(1)})
-    done = yuliao("deploy", recipe, *more, env=prefect_env)
+    none = {"PREFECT_HOME": str(recipe.parent), "PREFECT_API_URL": ""}  # said before a server is looked for
+    done = yuliao("deploy", recipe, *more, env=prefect_env | none)
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     assert message in done.stderr
 
@@ -90,7 +91,7 @@ def test_parameters_are_checked_by_the_server(prefect_env: dict[str, str]) -> No
         "from prefect.client.orchestration import get_client\n"
         "from prefect.exceptions import PrefectHTTPStatusError\n"
         "from flows.deploy import register\n"
-        "register('checked', {'recipe': '/tmp/r.yaml'}, pool='nightly', cron=None, timezone='Asia/Shanghai')\n"
+        "register('checked', {'recipe': '/tmp/r.yaml'}, pool='nightly', schedule=None)\n"
         "with get_client(sync_client=True) as client:\n"
         "    deployment = client.read_deployment_by_name('curate/checked')\n"
         "    try:\n"

@@ -1,7 +1,10 @@
 """The command line, verb by verb, in this process: results, exit status, messages in two languages."""
 
+import ast
 import json
+import pickle
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -15,8 +18,10 @@ from tests_support import article, call
 
 from flows import show, words
 from flows.cli import language, main
+from flows.tools import for_tools
 from flows.verbs import build_parser
 from pipeline.plan import parse_recipe
+from schemas.errors import RecipeError, SourceError
 
 Make = Callable[..., Path]
 Run = Callable[..., dict]
@@ -202,6 +207,15 @@ def test_verify_makes_the_version_again(published: Path, capsys: pytest.CaptureF
     assert "a rebuild needs them as they were" in err
 
 
+def test_verify_says_in_words_where_a_version_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = {"python": "3.11.7", "pyarrow": "1.0"}
+    version = SimpleNamespace(manifest=SimpleNamespace(environment=made))
+    monkeypatch.setattr("pipeline.publish.version.environment", lambda: made | {"pyarrow": "2.0", "unicode": "15"})
+    found = SimpleNamespace(notes=["x"], faults=["y"])
+    (line,) = show.verify_lines(version, found, "en")
+    assert line.startswith("made with pyarrow 1.0, unicode -, here pyarrow 2.0, unicode 15: bytes of a rebuild")
+
+
 def test_report_of_a_run_by_its_first_digits(published: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder,) = (published / "workspace/runs").iterdir()
     report = json.loads(call(capsys, "report", folder.name[:8], "--workspace", published, "--json")[1])
@@ -230,6 +244,37 @@ def test_an_unknown_version_is_named_with_the_known_ones(
     status, _, err = call(capsys, "show", name, "--workspace", published)
     assert status == 1
     assert message in err
+
+
+def test_a_broken_version_is_named_in_one_line_and_the_others_are_listed(
+    published: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = published / "store/test/corpus"
+    for name in ("other", "third"):
+        shutil.copytree(good, good.with_name(name))
+    manifest = good.with_name("other") / "versions/v1.0.0/manifest.json"
+    manifest.write_text("{", encoding="utf-8")
+    publication = good.with_name("third") / "versions/v1.0.0/publication.json"
+    publication.unlink()
+    status, out, err = call(capsys, "list", "--workspace", published, "--json")
+    assert (status, [row["dataset"] for row in json.loads(out)]) == (1, ["test/corpus"])
+    first, second = err.splitlines()
+    assert first.startswith(f"yuliao list: {manifest}: no manifest of a format this program knows (Invalid JSON: ")
+    assert first.endswith("; restore it from a copy or a mirror")
+    assert second == f"yuliao list: {publication}: is missing; restore it from a copy or a mirror"
+    manifest.write_text('{"dataset": "a"}', encoding="utf-8")
+    assert "(version: Field required)" in call(capsys, "show", "test/other", "--workspace", published)[2]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["show", "a/b"], ["report", "a/b"], ["verify", "a/b"], ["explain", "x"]]
+)
+def test_a_workspace_that_is_not_there_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    status, out, err = call(capsys, *arguments, "--workspace", tmp_path / "nosuch")
+    assert (status, out) == (1, "")
+    assert err == f"yuliao {arguments[0]}: {tmp_path / 'nosuch'}: no such folder; check --workspace\n"
 
 
 SUMMARY = {
@@ -317,12 +362,32 @@ def test_results_in_chinese_hold_no_english_sentence(
     assert err.startswith("yuliao show 错误：")
 
 
+def test_every_error_that_is_said_in_chinese_is_one_that_the_code_raises() -> None:
+    root = Path(words.__file__).parent.parent
+    raised = set()
+    for path in (path for package in ("schemas", "pipeline", "flows") for path in root.glob(f"{package}/**/*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                raised.add(node.args[0].value)
+    raised |= {for_tools(text) for text in raised if isinstance(text, str)}
+    assert set(words._words()["errors"]) <= raised
+
+
+def test_an_error_is_said_in_chinese_with_its_values_and_in_english_where_it_has_no_chinese() -> None:
+    error = pickle.loads(pickle.dumps(SourceError("no file at {path}; check INPUT", path="a{b}.txt")))
+    assert words.told(error, "en") == str(error) == "no file at a{b}.txt; check INPUT"
+    assert words.told(error, "zh") == "a{b}.txt 处没有文件；请检查 INPUT"
+    assert words.told(RecipeError("nothing but {braces}"), "zh") == "nothing but {braces}"
+
+
 def test_every_word_stands_in_both_languages_with_the_same_blanks() -> None:
     table = words._words()
     for key, text in table["texts"].items():
         assert set(text) == {"en", "zh"}, key
         blanks = [set(re.findall(r"\{(\w+)\}", text[lang])) for lang in ("en", "zh")]
         assert blanks[0] == blanks[1], key
+    for template, chinese in table["errors"].items():
+        assert set(re.findall(r"\{(\w+)\}", template)) == set(re.findall(r"\{(\w+)\}", chinese)), template
     assert words.stage("write shards", "zh") == "写分片"
     assert words.stage("write shards", "en") == "write shards"
     assert [words.count(n, "shards", "en") for n in (0, 1, 2)] == ["0 shards", "1 shard", "2 shards"]

@@ -1,5 +1,6 @@
 """What tools leave in OUT, and how they take the place of what an earlier call left."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from tests_support import call
 
 LINES = '{"id": "a", "text": "甲乙丙丁戊己庚辛"}\n{"id": "b", "text": "别的文本一二三四"}\n'
 
@@ -81,3 +83,21 @@ def test_a_path_that_cannot_be_used_is_named_in_one_line(
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert named in done.stderr.splitlines()[-1]
+
+
+def test_a_damaged_index_is_named_with_its_remedy(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = call(capsys, "index", kept, "--verify")
+    assert (status, json.loads(out)["documents"], err) == (0, 2, "")
+    (texts,) = kept.glob("index/*/texts.arrow")
+    data = bytearray(texts.read_bytes())
+    at = data.find("甲乙丙丁".encode())  # too short to be packed
+    data[at] ^= 1
+    texts.write_bytes(data)
+    status, out, err = call(capsys, "index", kept, "--verify")
+    assert (status, out) == (1, "")
+    assert f"{texts}: does not hold what was written" in err
+    assert "make the index again with `yuliao dedup INPUT -o OUT --index`" in err
+    texts.unlink()
+    status, _, err = call(capsys, "dedup", kept.parent / "a.jsonl", "-o", kept.parent / "out", "--against", kept)
+    assert status == 1
+    assert f"{texts}: is missing; make the index again" in err

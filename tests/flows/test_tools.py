@@ -74,7 +74,7 @@ def test_dedup_lists_only_what_is_removed(tmp_path: Path, yuliao: Callable) -> N
         (
             {"a.jsonl": b'{"id": "x", "text": "a"}', "b.jsonl": b'{"id": "x", "text": "b"}'},
             1,
-            "1 ids come more than once, the first is 'x'",
+            "b.jsonl, record 0: the id 'x' is that of a.jsonl, record 0 (1 such records in all); ids must be unique",
         ),
         ({"a.jsonl": b"\x89PNG\r\n\x1a\n\0\0"}, 1, "no document could be read from 1 file: named as jsonl but"),
         ({"a.jsonl": b'{"id": "x", "text": "a"}\n{"id": "x", "text": "b"}'}, 0, "the id 'x' occurs again in this file"),
@@ -89,6 +89,20 @@ def test_dedup_says_what_it_cannot_answer_for(
     assert done.returncode == status
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_ids_that_come_twice_are_no_matter_where_they_are_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = json.dumps({"id": "x", "text": article(1)})
+    for name in ("a.jsonl", "b.jsonl"):
+        (tmp_path / name).write_text(f"{line}\n{line}\n", encoding="utf-8")
+    status, out, err = call(
+        capsys, "dedup", tmp_path / "a.jsonl", tmp_path / "b.jsonl", "-o", tmp_path / "out", "--id-column", "none"
+    )
+    assert (status, json.loads(out)["documents"], json.loads(out)["exact"]) == (0, 4, 3), err
+    places = pq.read_table(tmp_path / "out/duplicates.parquet").select(["uri", "record"]).to_pylist()
+    assert len({tuple(place.values()) for place in places}) == 3
 
 
 @pytest.mark.parametrize("verb", ["ingest", "measure", "dedup"])

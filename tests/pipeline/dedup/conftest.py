@@ -108,7 +108,7 @@ def segment(tmp_path: Path) -> Callable[..., Segment]:
         column = pa.array(texts, pa.string())
         names = ids or [f"old-{row}" for row in range(len(texts))]
         write_segment(folder, dedup, [pa.table({"id": pa.array(names, pa.string()), "text": column})])
-        return Segment.open(folder, dedup)
+        return Segment.open(folder, dedup, "make it again")
 
     return write
 

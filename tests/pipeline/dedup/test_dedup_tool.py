@@ -144,7 +144,7 @@ def test_little_input_gives_an_empty_table(removed, documents):
 
 
 def test_repeated_or_missing_ids_are_refused_and_nothing_is_left(tmp_path):
-    with pytest.raises(SourceError, match="1 ids come more than once, the first is 'a'.*given twice"):
+    with pytest.raises(SourceError, match=r"document 2: the id 'a' is that of document 0 \(1 such.*given twice"):
         dedup_documents([*batches({"a": "甲", "b": "乙"}), *batches({"a": "丙"})], tmp_path, Dedup())
     with pytest.raises(SourceError, match="has no id"):
         dedup_documents(batches({None: "甲"}), tmp_path, Dedup())

@@ -50,15 +50,55 @@ def test_a_segment_names_ids_lengths_and_contents(segment):
 def test_a_segment_made_with_other_parameters_is_refused_and_each_difference_named(segment):
     one = segment(["一二三四五六"])
     with pytest.raises(StoreError, match=r"made with permutations 128, not 64; bands 25, not 8; compare with the same"):
-        Segment.open(one.folder, Dedup(permutations=64, bands=8))
-    assert len(Segment.open(one.folder, Dedup(threshold=0.9))) == 1
+        Segment.open(one.folder, Dedup(permutations=64, bands=8), "")
+    assert len(Segment.open(one.folder, Dedup(threshold=0.9), "")) == 1
 
 
-def test_a_broken_segment_is_refused_with_a_remedy(segment):
-    one = segment(["一二三四五六"])
-    (one.folder / "rows.arrow").write_bytes(b"ARROW1 and no more")
-    with pytest.raises(StoreError, match=r"rows\.arrow: cannot be read .*; remove its folder"):
-        Segment.open(one.folder, Dedup())
+@pytest.fixture
+def many(segment):
+    """A segment of several blocks of texts."""
+    return segment(
+        [f"第{number}篇" + "".join(chr(0x4E00 + (number * k) % 5000) for k in range(90)) for number in range(900)]
+    )
+
+
+def damage(path, how):
+    """Change a file as a disk or a person does; bytes are changed where values are, in the middle of the file."""
+    data = bytearray(path.read_bytes())
+    if how == "lost":
+        path.unlink()
+        return
+    if how == "changed":
+        for place in range(len(data) // 2, len(data) // 2 + 64):
+            data[place] ^= 0x5A
+    path.write_bytes(data[: len(data) // 2] if how == "cut" else data)
+
+
+@pytest.mark.parametrize("name", ["texts.arrow", "keys.arrow", "rows.arrow"])
+@pytest.mark.parametrize(("how", "what"), [("lost", "is missing"), ("cut", "has .* bytes, not|cannot be read")])
+def test_a_file_that_is_lost_or_cut_is_named_with_the_remedy_when_a_segment_is_opened(many, name, how, what):
+    damage(many.folder / name, how)
+    with pytest.raises(StoreError, match=rf"{name}: ({what}).*; make it again"):
+        Segment.open(many.folder, Dedup(), "make it again")
+
+
+@pytest.mark.parametrize("name", ["texts.arrow", "keys.arrow", "rows.arrow", "removed.arrow"])
+def test_a_changed_file_is_found_when_all_is_read(many, name):
+    many.remove(many.ids(np.arange(0, 900, 2)))
+    assert list(many.faults()) == []
+    damage(many.folder / name, "changed")
+    (fault,) = Segment.open(many.folder, Dedup(), "make it again").faults()
+    assert fault.startswith(f"{many.folder / name}: ")
+    assert fault.endswith("; make it again")
+
+
+@pytest.mark.parametrize("name", ["texts.arrow", "keys.arrow"])
+def test_a_search_stops_at_a_changed_file_and_never_takes_what_it_says(many, search, name):
+    texts = [text for _, column in many.texts(np.arange(900)) for text in column.to_pylist()]
+    assert len(search(texts, against=[many]).staying) == 900
+    damage(many.folder / name, "changed")
+    with pytest.raises(StoreError, match=rf"{name}: .*; make it again"):
+        search(texts, against=[Segment.open(many.folder, Dedup(), "make it again")])
 
 
 def test_removed_documents_are_found_no_more_and_stay_removed(search, segment):
@@ -68,7 +108,7 @@ def test_removed_documents_are_found_no_more_and_stay_removed(search, segment):
     assert search([text + "！"], against=[one]).staying.tolist() == [0, 1]
     assert index.remove(pa.array(["a", "c", "nobody"])) == 2
     assert index.remove(pa.array(["a"])) == 0
-    for again in (one, Segment.open(one.folder, Dedup())):
+    for again in (one, Segment.open(one.folder, Dedup(), "")):
         assert again.removed.tolist() == [0, 2]
         assert search([text + "！"], against=[again]).staying.tolist() == [1]
 
@@ -143,3 +183,10 @@ def test_an_index_is_the_list_of_its_segments(tmp_path, segment):
     assert [len(part) for part in index.segments] == [1, 2]
     assert parameters_of(tmp_path)["bands"] == 25
     assert index.remove(pa.array(["a", "c"])) == 2
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"segments": ["a"], "parameters": {"bands": "x"}}'])
+def test_a_list_of_segments_that_is_none_is_named_with_the_remedy(tmp_path, content):
+    (tmp_path / "index.json").write_text(content, encoding="utf-8")
+    with pytest.raises(StoreError, match=r"index\.json: does not list .* make the index again with `yuliao dedup"):
+        parameters_of(tmp_path)
