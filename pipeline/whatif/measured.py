@@ -190,8 +190,10 @@ def of_recipe(path: Path, workspace: Workspace) -> Place:
     runs = [run for run in _runs(workspace) if run["dataset"] == recipe.dataset]
     if not runs:
         raise StoreError(
-            f"{path}: '{recipe.dataset}' was not run in {workspace.private} yet; "
-            f"`yuliao run {path} --limit 1000` measures a sample"
+            "{path}: '{dataset}' was not run in {workspace} yet; `yuliao run {path} --limit 1000` measures a sample",
+            path=path,
+            dataset=recipe.dataset,
+            workspace=workspace.private,
         )
     steps = plan.public_recipe()["steps"]
     same = [run for run in runs if run["recipe"]["steps"] == steps]
@@ -215,8 +217,11 @@ def of_run(name: str, workspace: Workspace) -> Place:
             return _of_run(workspace, run, [other for other in runs if other["dataset"] == run["dataset"]])
     known = ", ".join(run["run"][:16] for run in runs[:5]) or "none"
     raise StoreError(
-        f"'{name}' is no recipe, no folder of `yuliao measure`, and no run or dataset in {workspace.private}; "
-        f"the newest runs are: {known}"
+        "'{name}' is no recipe, no folder of `yuliao measure`, and no run or dataset in {workspace}; "
+        "the newest runs are: {known}",
+        name=name,
+        workspace=workspace.private,
+        known=known,
     )
 
 
