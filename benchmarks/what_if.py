@@ -9,7 +9,6 @@ whole commands, Python's start included; read them as ratios.
 """
 
 import argparse
-import json
 import os
 import resource
 import shutil
@@ -139,7 +138,10 @@ def main() -> None:
                 wall, cpu, peak = timed([place, "--out", str(Path(scratch) / "page"), *more])
                 print(f"| {args.documents:,} | {what} | {name} | {wall:.1f} | {cpu:.1f} | {peak:.0f} |", flush=True)
         size = (Path(scratch) / "page/what-if.html").stat().st_size
-        print(f"\nThe page has {size / 1e6:.2f} MB. {json.dumps({'cores': os.cpu_count()})}")
+        load = (
+            f"{os.cpu_count()} cores, on which {os.getloadavg()[2]:.0f} processes were at work in the last quarter hour"
+        )
+        print(f"\nThe page has {size / 1e6:.2f} MB. {load}: seconds are of a busy machine, CPU seconds are not.")
 
 
 if __name__ == "__main__":

@@ -37,15 +37,15 @@ def show_result(args: Any, value: dict[str, Any] | list[Any], lines: Iterable[st
     return 0
 
 
-def in_workspace(args: Any, recipe: str | None = None) -> Workspace:
+def _workspace(args: Any, recipe: str | None = None) -> Workspace:
     """Return the workspace that was named, else that of the recipe's folder, else the one here."""
     default = Path(recipe).resolve().parent if recipe else Path.cwd()
     return Workspace(Path(args.workspace) if args.workspace else default)
 
 
-def _readable(args: Any) -> Workspace:
+def readable_workspace(args: Any, recipe: str | None = None) -> Workspace:
     """The workspace of a verb that only reads one. Raises StoreError where its folder is not there."""
-    workspace = in_workspace(args)
+    workspace = _workspace(args, recipe)
     if not workspace.root.is_dir():
         raise StoreError("{folder}: no such folder; check --workspace", folder=workspace.root)
     return workspace
@@ -102,7 +102,7 @@ def plan_command(args: Any) -> int:
     inputs.sort(key=lambda file: (file.source, file.uri))
     size = sum(file.bytes for file in inputs)
     shards = plan_shards(plan, Snapshot(inputs, [1] * len(inputs)), {1})
-    workspace = in_workspace(args, args.recipe)
+    workspace = _workspace(args, args.recipe)
     workspace.root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(workspace.root).free
     # Read and measured text, signals, signatures and the published copy, each zstd: 1.5 times the input was seen.
@@ -233,7 +233,7 @@ def explain_command(args: Any) -> int:
     else:
         version = version_of(args, args.of_version).manifest if args.of_version else None
         named = f"{version.dataset}@{version.version}" if version else None
-        verdicts = explain_document(_readable(args), _as_read(args.document), run=args.run, version=named)
+        verdicts = explain_document(readable_workspace(args), _as_read(args.document), run=args.run, version=named)
     return show_result(args, verdicts, (line for v in verdicts for line in verdict_lines(v, args.lang)))
 
 
@@ -262,7 +262,7 @@ def version_of(args: Any, wanted: str) -> Any:
     """The version that `NAME[@V]` names in the workspace; `latest` is the one without a number."""
     from pipeline.publish.version import datasets_in, open_version
 
-    workspace = _readable(args)
+    workspace = readable_workspace(args)
     name, _, number = wanted.partition("@")
     version = open_version(workspace.store(name), None if number in ("", "latest") else number)
     if version is None:
@@ -280,7 +280,7 @@ def list_command(args: Any) -> int:
     """List published datasets and versions; those that are broken on stderr, and exit status 1 where there are such."""
     from pipeline.publish.version import datasets_in, versions
 
-    workspace = _readable(args)
+    workspace = readable_workspace(args)
     rows, faults = [], []
     for name in datasets_in(workspace.root / "store"):
         for number in versions(workspace.store(name)):
@@ -320,7 +320,7 @@ def show_command(args: Any) -> int:
 
 def report_command(args: Any) -> int:
     """Say where the report of a version, or of a run (by its id), lies."""
-    runs = [run for run in _readable(args).runs() if run["run"].startswith(args.version)]
+    runs = [run for run in readable_workspace(args).runs() if run["run"].startswith(args.version)]
     if runs and re.fullmatch(r"[0-9a-f]{6,64}", args.version):
         path = Path(runs[0]["folder"]) / "report.html"
     else:
@@ -365,4 +365,4 @@ def _made_again(args: Any, version: Any) -> list[str]:
 
     recipe = Path(args.rebuild)
     with showing(not args.json, args.lang), WorkerPool(args.workers) as pool:
-        return rebuild(version, recipe, in_workspace(args, args.rebuild), InWorkers(pool), threads=args.workers)
+        return rebuild(version, recipe, _workspace(args, args.rebuild), InWorkers(pool), threads=args.workers)

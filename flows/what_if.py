@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.commands import in_workspace, show_result
+from flows.commands import readable_workspace, show_result
 from flows.show import named, pad, short
 from flows.words import count, say
 from pipeline.preset import preset_names
@@ -59,15 +59,16 @@ def _place(args: Any) -> Any:
         args.inputs, args.texts, args.out = args.on, True, args.out or "what-if"
         args.recipe = args.recipe or args.subject
         measure(args, plan_of(args.subject))
-        return measured.of_folder(Path(args.out), plan_of(args.recipe).rules)
+        rules = plan_of(args.recipe).rules
+        return measured.of_folder(Path(args.out), rules).ruled_by(Path(args.recipe), rules)
     if args.subject in preset_names() and not subject.exists():
-        raise RecipeError(f"'{args.subject}' is a preset: name the files to try it on with --on")
+        raise RecipeError("'{name}' is a preset: name the files to try it on with --on", name=args.subject)
     if subject.is_dir():
         place = measured.of_folder(subject, plan_of(args.recipe).rules if args.recipe else None)
     elif subject.is_file() or subject.suffix in (".yaml", ".yml"):
-        place = measured.of_recipe(subject, in_workspace(args, args.subject))
+        place = measured.of_recipe(subject, readable_workspace(args, args.subject))
     else:
-        place = measured.of_run(args.subject, in_workspace(args))
+        place = measured.of_run(args.subject, readable_workspace(args))
     return place.ruled_by(Path(args.recipe), plan_of(args.recipe).rules) if args.recipe else place
 
 
@@ -78,7 +79,7 @@ def _changes(args: Any) -> list[Any]:
     for bound in ("min", "max"):
         if (value := getattr(args, bound)) is not None:
             if not args.rule:
-                raise RecipeError(f"--{bound} is of the rule that --rule names")
+                raise RecipeError("--{bound} is of the rule that --rule names", bound=bound)
             texts.append(f"{args.rule}.{bound}={value}")
     return [Change.of(text) for text in texts]
 
@@ -93,9 +94,13 @@ def _write(args: Any, place: Any, after: Sequence[Any]) -> str:
     if source is None or not source.is_file():
         raise RecipeError("--write changes a recipe: name it with --recipe, or give it instead of a run or folder")
     if target.resolve().parent != source.resolve().parent:
-        raise RecipeError(f"{target}: paths in a recipe are relative to its folder; write it into {source.parent}")
+        raise RecipeError(
+            "{path}: paths in a recipe are relative to its folder; write it into {folder}",
+            path=target,
+            folder=source.parent,
+        )
     if target.exists() and target.resolve() != source.resolve():
-        raise RecipeError(f"{target} exists already; choose another name")
+        raise RecipeError("{path} exists already; choose another name", path=target)
     write_bytes(target, rewritten(read_recipe(source), place.rules, after).encode("utf-8"))
     return str(target)
 
@@ -105,7 +110,7 @@ def _shown(found: Study, name: str) -> list[RuleStudy]:
     rules = [rule for rule in found.rules if name in (rule.reason, rule.column)]
     if not rules:
         known = ", ".join(sorted({rule.reason for rule in found.rules}))
-        raise RecipeError(f"no rule has the name or column '{name}'; rules are: {known}")
+        raise RecipeError("no rule has the name or column '{name}'; rules are: {known}", name=name, known=known)
     return rules
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.curation import Curation
-from pipeline.decide import Decided, Part
+from pipeline.decide import Decided
 from pipeline.publish.card import card
 from pipeline.publish.version import Version, checksums, commit
 from pipeline.storage import json_bytes, open_parquet, read_columns, write_bytes
@@ -143,6 +143,7 @@ def _reports(curation: Curation, manifest: Manifest | None) -> tuple[str, str]:
     """The run's private page and the version's public one (empty for a sample)."""
     from pipeline.report.data import collect
     from pipeline.report.page import render
+    from pipeline.report.shown import Shown
 
     parts = curation.parts
     ledger = pa.concat_tables([read_columns(part.ledger) for part in parts]) if parts else LEDGER.empty_table()
@@ -151,7 +152,7 @@ def _reports(curation: Curation, manifest: Manifest | None) -> tuple[str, str]:
         pa.concat_tables([read_columns(part.folder / "signals.parquet", numeric) for part in parts]) if parts else None
     )
     files = read_columns(curation.folder / "files.parquet") if parts else FILES.empty_table()
-    texts = _Texts(parts)
+    texts = Shown([part.folder / "documents.parquet" for part in parts]).texts
     version = manifest.version if manifest else None
     publish = curation.plan.recipe.publish
     heading = {
@@ -180,23 +181,3 @@ def _reports(curation: Curation, manifest: Manifest | None) -> tuple[str, str]:
         )
         pages.append(render(data))
     return pages[0], pages[1]
-
-
-class _Texts:
-    """Fetches (title, text) of a few rows of a run, numbered over its parts."""
-
-    def __init__(self, parts: Sequence[Part]) -> None:
-        self.folders = [part.folder for part in parts]
-        rows = [open_parquet(folder / "documents.parquet").metadata.num_rows for folder in self.folders]
-        self.starts = np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
-
-    def __call__(self, rows: Sequence[int]) -> list[tuple[str | None, str]]:
-        wanted = np.asarray(rows, np.int64)
-        found: dict[int, tuple[str | None, str]] = {}
-        for number, folder in enumerate(self.folders):
-            here = wanted[(wanted >= self.starts[number]) & (wanted < self.starts[number + 1])]
-            if not len(here):
-                continue
-            table = read_columns(folder / "documents.parquet", ["title", "text"]).take(here - self.starts[number])
-            found |= {int(row): (r["title"], r["text"]) for row, r in zip(here, table.to_pylist(), strict=True)}
-        return [found[int(row)] for row in wanted]

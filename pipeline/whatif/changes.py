@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from pipeline.plan import parse_recipe
+from pipeline.plan import NO_OVERLAP, parse_recipe
 from schemas.errors import RecipeError, unknown_name
 from schemas.recipe import Rule
 
@@ -116,6 +116,13 @@ def rewritten(text: str, before: Sequence[Rule], after: Sequence[Rule | None]) -
     A recipe that takes its rules from presets gets a `select` with all of them. `before`: the rules of the text;
     `after`: as `changed` returns them. Raises RecipeError where the text cannot be changed so, saying what to write.
     """
+    if NO_OVERLAP in before and NO_OVERLAP not in after:
+        raise RecipeError(
+            "the rule 'overlap.eval' is that of the recipe's `overlap`: write `action: mark` there instead"
+        )
+    own = [number for number, rule in enumerate(before) if rule != NO_OVERLAP]
+    after = [*(after[number] for number in own), *after[len(before) :]]
+    before = [before[number] for number in own]
     wanted = [rule for rule in after if rule is not None]
     node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
     select = next((value for key, value in node.value if key.value == "select"), None)

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from pipeline.decide import GONE, ID_REPEATED, SUPERSEDED
 from pipeline.plan import NO_OVERLAP, Plan
+from pipeline.report.shown import Shown
 from pipeline.storage import Workspace, open_parquet, read_columns, read_json
 from pipeline.whatif.copies import Copies
 from schemas.decision import Stage
@@ -27,9 +28,6 @@ from schemas.recipe import Dedup, Rule
 Mask = npt.NDArray[np.bool_]
 RULES, TEXTS = "rules.json", "texts"  # what `yuliao measure` leaves beside `signals`
 FACTS = ("id", "source", "content_hash")
-# Of the documents that may be shown, row groups spread over all of them are read, up to so many bytes of text.
-SHOWN_BYTES = 96 << 20
-DOCUMENT_COLUMNS = ["id", "source", "uri", "record", "title", "text"]
 # Removed whatever the rules say.
 SETTLED = (ID_REPEATED, SUPERSEDED, GONE)
 
@@ -44,7 +42,7 @@ class Measured:
     """
 
     table: pa.Table
-    shown: "Shown | None"
+    shown: Shown | None
     settled: Mask
     copied: Mask
     copies: Copies | None
@@ -143,49 +141,6 @@ def _is_in(column: pa.ChunkedArray, values: Sequence[str]) -> Mask:
     return np.asarray(pc.is_in(column, pa.array(values, pa.string())).to_numpy(), bool)
 
 
-class Shown:
-    """Fetches a few documents by their rows, numbered over files, reading only the row groups that hold them.
-
-    Documents that are as good as others to show are taken from some row groups alone (`near`), so that showing costs
-    the same for a thousand documents and for a hundred million.
-    """
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.groups: list[tuple[Path, int]] = []
-        rows, sizes = [], []
-        for path in paths:
-            meta = open_parquet(path).metadata
-            text = meta.schema.names.index("text")
-            for number in range(meta.num_row_groups):
-                self.groups.append((path, number))
-                rows.append(meta.row_group(number).num_rows)
-                sizes.append(meta.row_group(number).column(text).total_uncompressed_size)
-        self.starts = np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
-        self.near = np.zeros(int(self.starts[-1]), bool)
-        for group in _spread(sizes):
-            self.near[self.starts[group] : self.starts[group + 1]] = True
-
-    def __call__(self, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
-        """Return the documents of rows: `DOCUMENT_COLUMNS` of each."""
-        wanted = np.unique(np.asarray(rows, np.int64))
-        group_of = np.searchsorted(self.starts, wanted, side="right") - 1
-        found: dict[int, dict[str, Any]] = {}
-        for group in np.unique(group_of).tolist():
-            here = wanted[group_of == group]
-            path, number = self.groups[group]
-            with open_parquet(path) as file:
-                table = file.read_row_group(number, DOCUMENT_COLUMNS).take(here - self.starts[group])
-            found |= dict(zip(here.tolist(), table.to_pylist(), strict=True))
-        return found
-
-
-def _spread(sizes: Sequence[int]) -> list[int]:
-    """Row groups evenly over all of them, as many as hold `SHOWN_BYTES`; one at least."""
-    mean = max(1, sum(sizes) // max(1, len(sizes)))
-    count = min(len(sizes), max(1, SHOWN_BYTES // mean))
-    return sorted({round(place) for place in np.linspace(0, len(sizes) - 1, count)}) if sizes else []
-
-
 @dataclass(frozen=True)
 class _OfRun:
     """How the duplicates of a run are decided anew: its pairs, priorities, and what was published before."""
@@ -235,8 +190,10 @@ def of_recipe(path: Path, workspace: Workspace) -> Place:
     runs = [run for run in _runs(workspace) if run["dataset"] == recipe.dataset]
     if not runs:
         raise StoreError(
-            f"{path}: '{recipe.dataset}' was not run in {workspace.private} yet; "
-            f"`yuliao run {path} --limit 1000` measures a sample"
+            "{path}: '{dataset}' was not run in {workspace} yet; `yuliao run {path} --limit 1000` measures a sample",
+            path=path,
+            dataset=recipe.dataset,
+            workspace=workspace.private,
         )
     steps = plan.public_recipe()["steps"]
     same = [run for run in runs if run["recipe"]["steps"] == steps]
@@ -260,8 +217,11 @@ def of_run(name: str, workspace: Workspace) -> Place:
             return _of_run(workspace, run, [other for other in runs if other["dataset"] == run["dataset"]])
     known = ", ".join(run["run"][:16] for run in runs[:5]) or "none"
     raise StoreError(
-        f"'{name}' is no recipe, no folder of `yuliao measure`, and no run or dataset in {workspace.private}; "
-        f"the newest runs are: {known}"
+        "'{name}' is no recipe, no folder of `yuliao measure`, and no run or dataset in {workspace}; "
+        "the newest runs are: {known}",
+        name=name,
+        workspace=workspace.private,
+        known=known,
     )
 
 

@@ -318,7 +318,7 @@ class _Study:
         """Read the documents to show. Masked as in a public report: a page of thresholds is passed around."""
         shown, chosen = self.measured.shown, sorted(set(rows))
         self.records = shown(chosen) if shown is not None and chosen else {}
-        self.excerpts = Excerpts(chosen, lambda rows: [_shown(self.records[row]) for row in rows], public=True)
+        self.excerpts = Excerpts(chosen, lambda rows: [_titled(self.records[row]) for row in rows], public=True)
 
     def _samples(self, rows: list[int], column: str | None, masks: _Masks) -> list[Sample]:
         """The documents as shown: the value of a column, and the reason they are out for by some rules."""
@@ -352,5 +352,5 @@ class _Study:
         return sorted(found, key=lambda r: (-(r.back + r.gone), r.reason))
 
 
-def _shown(record: dict[str, Any]) -> tuple[str | None, str]:
+def _titled(record: dict[str, Any]) -> tuple[str | None, str]:
     return record["title"], record["text"]

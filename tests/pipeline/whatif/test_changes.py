@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.plan import parse_recipe
+from pipeline.plan import NO_OVERLAP, parse_recipe
 from pipeline.preset import preset
 from pipeline.whatif.changes import Change, changed, line_of, rewritten
 from schemas.errors import RecipeError
@@ -111,6 +111,15 @@ def test_a_recipe_of_presets_gets_rules_of_its_own(select: str) -> None:
     assert parse_recipe(made).select == [rule for rule in apply("digits.max=0.4") if rule is not None]
     assert "# the end" in made
     assert "- {column: digit_share, max: 0.4, name: digits}" in made
+
+
+def test_the_rule_of_evaluation_sets_stays_with_their_field() -> None:
+    recipe = HEAD + "overlap: {eval: [q.jsonl]}\nselect:\n  - {column: char_count, min: 50}\n"
+    rules = [*(parse_recipe(recipe).select or []), NO_OVERLAP]
+    made = rewritten(recipe, rules, [Rule(column="char_count", min=30), NO_OVERLAP, Rule(column="entropy", min=1)])
+    assert parse_recipe(made).select == [Rule(column="char_count", min=30), Rule(column="entropy", min=1)]
+    with pytest.raises(RecipeError, match="write `action: mark` there instead"):
+        rewritten(recipe, rules, [rules[0], None])
 
 
 def test_a_text_that_cannot_be_changed_in_place_says_what_to_write() -> None:
