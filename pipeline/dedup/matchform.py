@@ -101,6 +101,13 @@ def form_lengths(texts: CodePoints, form: MatchForm = DEFAULT_FORM) -> npt.NDArr
     return np.where(value & RUN, value & SHORT, value != DELETED).astype(np.int64)
 
 
+def single_forms() -> npt.NDArray[np.uint32]:
+    """Return the match form of each code point, punctuation kept; itself where the form is not one code point."""
+    table, _, _ = _lookup(MatchForm(punctuation="keep"))
+    value = table & ~JOINS
+    return np.where(value < DELETED, value, np.arange(CODE_POINTS, dtype=np.uint32))
+
+
 def joining(points: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
     """Return which characters NFKC may join to the one before them."""
     table, _, _ = _lookup(DEFAULT_FORM)

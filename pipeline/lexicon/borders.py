@@ -1,0 +1,111 @@
+"""Where words end around a hit: 性 in 性能 and 市长 in 南京市长江大桥 are not what a list means by 性 and 市长.
+
+A border of a hit is in doubt only when the characters on its two sides stand together in some word of jieba's
+dictionary. Only there a window of the text is cut into words. A hit whose borders the cut keeps stands. One that the
+cut breaks stands when its own reading needs no more single characters and pieces than the other, because jieba does
+not know the term (微信 in 加微信号码), or because the cut word is made of it (人民 in 中华人民共和国).
+
+Trade: the dictionary is the judge, so a new word around a term is not seen, and a window is five characters a side.
+"""
+
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from pipeline.lexicon.trie import entry
+from pipeline.signals.words import segment
+from pipeline.tables import lines_of
+from pipeline.text import CodePoints
+
+WINDOW = 5
+_BITS = 1 << 22  # of the set of pairs: 0.5 MB
+_LABEL = np.uint32(0x3FFFF)
+INSIDE = 2  # of the marks of a cut: 1 begins a word, INSIDE does not, 0 was not looked at
+
+
+@cache
+def pairs() -> npt.NDArray[np.uint8]:
+    """Return the set of pairs of characters that stand together in a word of jieba's dictionary, as bits."""
+    text = files("jieba").joinpath("dict.txt").read_text(encoding="utf-8")
+    words = "\n".join(line.split(" ", 1)[0] for line in text.splitlines())
+    points = np.frombuffer(words.encode("utf-32-le"), np.uint32)
+    bits = np.zeros(_BITS // 8, np.uint8)
+    _add_pairs(points, bits)
+    return bits
+
+
+@cache
+def function_characters() -> npt.NDArray[np.uint32]:
+    """Return the stop words of one character, sorted: between them and a single character there is a border."""
+    lines = lines_of("pipeline.signals", "stopwords.txt")
+    return np.array(sorted({ord(word) for line in lines for word in line.split() if len(word) == 1}), np.uint32)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _bit(left: Any, right: Any) -> Any:
+    mixed = np.uint64(left) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(right) * np.uint64(0xC2B2AE3D27D4EB4F)
+    return mixed >> np.uint64(42)
+
+
+@njit(cache=True, nogil=True)
+def _add_pairs(points: Any, bits: Any) -> None:
+    for i in range(len(points) - 1):
+        if points[i] != 10 and points[i + 1] != 10:
+            bit = _bit(points[i], points[i + 1])
+            bits[bit >> np.uint64(3)] |= np.uint8(1 << (bit & np.uint64(7)))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def in_doubt(points: Any, p: Any, begin: Any, end: Any, plain: Any, bits: Any) -> bool:
+    """Tell whether some word may reach over the border before p."""
+    if p <= begin or p >= end:
+        return False
+    bit = _bit(entry(points[p - 1], plain) & _LABEL, entry(points[p], plain) & _LABEL)
+    inside: bool = (bits[bit >> np.uint64(3)] >> np.uint8(bit & np.uint64(7))) & np.uint8(1) != 0
+    return inside
+
+
+def cut(texts: CodePoints, wanted: npt.NDArray[np.bool_], plain: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint8]:
+    """Cut the wanted places into words, and return a mark for each character and one more, uint8."""
+    marks = np.zeros(len(wanted) + 1, np.uint8)
+    places = np.flatnonzero(wanted)
+    if not len(places):
+        return marks
+    apart = np.flatnonzero((np.diff(places) > 1) | np.isin(places[1:], texts.starts)) + 1
+    labels = plain[np.minimum(texts.points[places], len(plain) - 1)] & _LABEL
+    joined = np.insert(labels, apart, 10)
+    lengths = np.fromiter(map(len, segment(as_text(joined))), np.int64)
+    begins = np.zeros(len(joined) + 1, bool)
+    begins[np.cumsum(lengths) - lengths] = True
+    begins[:-1][joined == 10] = False
+    own = np.delete(begins[:-1], apart + np.arange(len(apart)))
+    marks[places] = np.where(own, 1, INSIDE)
+    return marks
+
+
+def as_text(labels: npt.NDArray[np.uint32]) -> str:
+    """Return labels as a string; what is no character becomes a space."""
+    safe = np.where((labels == _LABEL) | ((labels >= 0xD800) & (labels < 0xE000)), 32, labels).astype("<u4")
+    return safe.tobytes().decode("utf-32-le")
+
+
+@lru_cache(maxsize=65_536)
+def keeps(piece: str, start: int, end: int, known: bool) -> bool:
+    """Tell whether a term at `piece[start:end]` is a word of its own, where the cut of `piece` breaks or swallows it.
+
+    `known`: whether jieba knows the term.
+    """
+    words = segment(piece)
+    kept = [*segment(piece[:start]), piece[start:end], *segment(piece[end:])]
+    if len(words) > 1:
+        return not known and len(kept) + _singles(kept) <= len(words) + _singles(words)
+    others = ([*segment(piece[:i]), *segment(piece[i:])] for i in range(start + 1, end))
+    return _singles(kept) < min((_singles(other) for other in others), default=0)
+
+
+def _singles(words: list[str]) -> int:
+    return sum(len(word) == 1 for word in words)
