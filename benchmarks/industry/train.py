@@ -10,6 +10,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ from pipeline.storage import write_bytes
 
 HERE = Path(__file__).parent
 SIGNALS, MODELS = (HERE.parent.parent / "pipeline" / name / "data" for name in ("signals", "models"))
-SETTINGS = Training(bits=18, epochs=4, floor=0.01)
+SETTINGS = Training(bits=20, epochs=3, l2=1e-4)
+STEP = 8  # weights are stored as multiples of it, so that the file is half as large
 LICENSE = "Apache-2.0"
 _HEAD = f"""---
 name: industries
@@ -68,7 +70,9 @@ def fit(texts: Corpus, words: Sequence[frozenset[str]]) -> tuple[Lexicon, bytes,
     """Learn terms and model from texts and their words."""
     listed = lexicon_of(terms.learn(words, texts.sources, texts.labels))
     weights = importance(texts.sources, texts.labels)
-    return parse(listed, "industry.tsv"), listed, train(texts.folded(), texts.labels, LABELS, SETTINGS, weights)
+    model = train(texts.folded(), texts.labels, LABELS, SETTINGS, weights)
+    coarse = (np.rint(model.weights / STEP) * STEP).astype(np.int8)
+    return parse(listed, "industry.tsv"), listed, replace(model, weights=coarse)
 
 
 def main() -> None:
@@ -80,7 +84,7 @@ def main() -> None:
     known = yaml.safe_load((HERE / "sources.yaml").read_text(encoding="utf-8"))
     counts = Counter(texts.sources.tolist())
     data = [{"name": name, "license": known[name]["license"], "documents": counts[name]} for name in sorted(counts)]
-    parameters = {"form": REVISION, **{name: getattr(SETTINGS, name) for name in ("bits", "epochs", "floor", "seed")}}
+    parameters = {"form": REVISION, **{name: getattr(SETTINGS, name) for name in ("bits", "epochs", "l2", "seed")}}
     header = {"kind": KIND, "labels": list(LABELS), "license": LICENSE, "parameters": parameters, "data": data}
     write_model(MODELS / "industry.model", header, model.arrays)
     write_bytes(MODELS / "industry_sources.tsv", _sources(texts, known).encode())
