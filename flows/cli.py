@@ -26,7 +26,7 @@ def language(arguments: Sequence[str]) -> str:
 
 # Which module a verb's command is in, where it is not flows.commands.
 _MODULES = {"ingest": "flows.tools", "measure": "flows.tools", "dedup": "flows.dedup"}
-_MODULES |= {"index": "flows.dedup", "overlap": "flows.overlap"}
+_MODULES |= {"index": "flows.dedup", "overlap": "flows.overlap", "train": "flows.train"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -124,6 +124,7 @@ def build_parser(lang: str) -> argparse.ArgumentParser:
     make = _Verbs(lang)
     _recipe_verbs(make)
     _tool_verbs(make)
+    _train_verb(make)
     _version_verbs(make)
     return make.parser
 
@@ -307,6 +308,34 @@ def _tool_verbs(make: _Verbs) -> None:
     index.add_argument(
         "--remove", metavar="FILE", help=say("text file of ids to remove, one a line", "要移除的编号，每行一个")
     )
+
+
+def _train_verb(make: _Verbs) -> None:
+    train = make.verb(
+        "train",
+        "a quality model from labelled documents, or a language model from clean ones",
+        "用带标签的文档训练质量模型，或用干净的文档训练语言模型",
+        "yuliao train docs.jsonl --label-column label -o out",
+    )
+    kinds = {"choices": ("quality", "perplexity"), "default": "quality"}
+    splits = {"choices": ("hash", "source"), "default": "hash"}
+    for name, options, en, zh in (
+        ("inputs", {"nargs": "*", "metavar": "INPUT"}, "files, folders or globs", "文件、目录或通配符"),
+        ("--out", {"required": True}, "folder to write into", "输出目录"),
+        ("--kind", kinds, "for which signal (default quality)", "供哪个指标使用（默认 quality）"),
+        ("--good", {"nargs": "+"}, "good documents", "优质文档"),
+        ("--bad", {"nargs": "+"}, "bad documents", "劣质文档"),
+        ("--text-column", {}, "field of the text", "正文字段"),
+        ("--label-column", {}, "field of the label", "标签字段"),
+        ("--source-column", {}, "field of the source (default: the file)", "来源字段（默认为文件）"),
+        ("--split", splits, "hold out single documents or whole sources", "按单篇或按整个来源留出"),
+        ("--held", {"type": share, "default": 0.2}, "share held out (default 0.2)", "留出用于评定的比例（默认 0.2）"),
+        ("--seed", {"type": positive, "default": 1}, "of split and order (default 1)", "划分与顺序的种子（默认 1）"),
+    ):
+        short = ("-o",) if name == "--out" else ()
+        train.add_argument(*short, name, help=make.say(en, zh), **options)
+    train.set_defaults(id_column=None, usual_id=None, memory="2GiB")
+    make.json(train)
 
 
 def _version_verbs(make: _Verbs) -> None:

@@ -27,9 +27,9 @@ SUFFIX = ".model"
 _LARGEST = 1 << 30  # bytes of arrays that a header may ask for
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ModelFile:
-    """A model as it lies on disk.
+    """A model as it lies on disk; the same bytes give the same object, so that what is made of it can be remembered.
 
     `header`: `kind`, `format`, `parameters`, `labels`, `data` (what it was trained on: name, licence, documents),
     `figures` (on held-out text). `arrays`: by name. `sha256`: of the whole file, hex.

@@ -4,6 +4,9 @@ A text is the set of its n-grams of 1 to 4 folded characters (`form.py`), hashed
 1 / sqrt(size of the set); so texts of every length have the length 1, and what a text repeats counts once. With two
 labels there is one regression, for the second.
 
+A model may know only the commonest characters, and then every other one is the same to it: what is left is how
+function words, marks and gaps follow each other, whatever the text is about.
+
 Trained by AdaGrad (Duchi, Hazan, Singer 2011) on the logistic loss with L2 on the places a text touches, in an order
 drawn from the seed; one thread, so that the same texts give the same weights. Weights are stored as bytes, a scale for
 each label. Trade: places are shared by chance (about one n-gram in three at 2^20 and a large training set), which costs
@@ -12,12 +15,14 @@ a little accuracy and bounds the size of the file whatever it is trained on.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from pipeline.dedup.table import CODE_POINTS
 from pipeline.models.file import ModelFile
 from pipeline.models.form import REVISION, Folded
 from schemas.errors import RecipeError
@@ -26,6 +31,9 @@ KIND = "linear"
 ORDERS = 4
 
 Weights = npt.NDArray[np.float32]
+Points = npt.NDArray[np.uint32]
+_ARRAYS = ("listed", "weights", "scales", "bias")
+_ANY = np.uint32(1)  # stands for characters that are not known; no folded text holds it
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 
@@ -34,10 +42,12 @@ _MIX = np.uint64(0xD6E8FEB86659FD93)
 class Training:
     """How a linear model is trained.
 
-    `bits`: places are 2^bits; `epochs`: times that every text is seen; `rate`: AdaGrad's step; `l2`: weight of the
-    penalty; `floor`: weights smaller than this share of the largest are stored as zero; `seed`: of the order.
+    `listed`: how many of the commonest characters are known, 0 for all; `bits`: places are 2^bits; `epochs`: times
+    that every text is seen; `rate`: AdaGrad's step; `l2`: weight of the penalty; `floor`: weights smaller than this
+    share of the largest are stored as zero; `seed`: of the order.
     """
 
+    listed: int = 0
     bits: int = 20
     epochs: int = 6
     rate: float = 0.5
@@ -52,9 +62,14 @@ class Training:
 
 @dataclass(frozen=True)
 class Linear:
-    """A trained model. `labels`: names in order; `weights`: int8, (2^bits, regressions); `scales`, `bias`: float32."""
+    """A trained model.
+
+    `labels`: names in order; `listed`: uint32, the characters it knows, empty for all; `weights`: int8,
+    (2^bits, regressions); `scales`, `bias`: float32, (regressions,).
+    """
 
     labels: tuple[str, ...]
+    listed: Points
     weights: npt.NDArray[np.int8]
     scales: npt.NDArray[np.float32]
     bias: npt.NDArray[np.float32]
@@ -65,12 +80,16 @@ class Linear:
         header = file.header
         if header["parameters"]["form"] != REVISION:
             raise RecipeError("the model reads text in a form of another revision; train it again with `yuliao train`")
-        return cls(tuple(header["labels"]), file.arrays["weights"], file.arrays["scales"], file.arrays["bias"])
+        return cls(tuple(header["labels"]), *(file.arrays[name] for name in _ARRAYS))
 
     @property
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """What `write_model` stores."""
-        return {"weights": self.weights, "scales": self.scales, "bias": self.bias}
+        return {name: getattr(self, name) for name in _ARRAYS}
+
+    @cached_property
+    def _known(self) -> npt.NDArray[np.bool_]:
+        return _membership(self.listed)
 
     def scores(self, texts: Folded) -> npt.NDArray[np.float64]:
         """Return the probability of each label, float64, (rows, labels); with more than two they need not add to 1.
@@ -79,6 +98,7 @@ class Linear:
         """
         count = self.weights.shape[1]
         out = np.zeros((len(texts), count))
+        texts = _masked(texts, self._known) if len(self.listed) else texts
         _score(texts.points, texts.starts, self.weights, self.scales, self.bias, out)
         empty = np.diff(texts.starts) == 0
         chances = 1 / (1 + np.exp(-out))
@@ -106,6 +126,8 @@ def train(
         raise RecipeError(f"no training text has the label: {missing}")
     if importance is None:
         importance = (len(labels) / len(names) / counts)[labels]
+    listed = _commonest(texts, chosen.listed)
+    texts = _masked(texts, _membership(listed)) if len(listed) else texts
     truth = labels[:, None] == np.arange(len(names))
     truth = truth[:, 1:] if len(names) == 2 else truth
     regressions = truth.shape[1]
@@ -117,17 +139,37 @@ def train(
         rate = chosen.rate * (1 - epoch / chosen.epochs)
         rows = order.permutation(len(texts))
         _learn(texts.points, texts.starts, rows, truth, importance, rate, chosen.l2, weights, squares, bias)
-    return _stored(tuple(names), weights, bias, chosen.floor)
+    return _stored(tuple(names), listed, weights, bias, chosen.floor)
 
 
-def _stored(names: tuple[str, ...], weights: Weights, bias: npt.NDArray[np.float32], floor: float) -> Linear:
+def _commonest(texts: Folded, count: int) -> Points:
+    """Return the commonest characters, ascending."""
+    points, counts = np.unique(texts.points, return_counts=True)
+    return np.sort(points[np.lexsort((points, -counts))][:count]).astype(np.uint32)
+
+
+def _membership(listed: Points) -> npt.NDArray[np.bool_]:
+    """Return which code points are listed."""
+    known = np.zeros(CODE_POINTS, np.bool_)
+    known[listed] = True
+    return known
+
+
+def _masked(texts: Folded, known: npt.NDArray[np.bool_]) -> Folded:
+    """Return texts in which every character that is not known is the same one."""
+    return Folded(np.where(known[texts.points], texts.points, _ANY), texts.starts)
+
+
+def _stored(
+    names: tuple[str, ...], listed: Points, weights: Weights, bias: npt.NDArray[np.float32], floor: float
+) -> Linear:
     """Return a model with weights as bytes; those beyond the largest in a hundred thousand are cut to it."""
     size = np.abs(weights)
     largest = np.maximum(np.quantile(size, 1 - 1e-5, axis=0), 1e-12).astype(np.float32)
     scales = (largest / 127).astype(np.float32)
     stored = np.rint(np.clip(weights / scales, -127, 127)).astype(np.int8)
     stored[size < floor * largest] = 0
-    return Linear(names, stored, scales, bias)
+    return Linear(names, listed, stored, scales, bias)
 
 
 @njit(cache=True, nogil=True)

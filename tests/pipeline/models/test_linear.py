@@ -104,6 +104,15 @@ def test_digits_are_one_class_and_blanks_do_not_count() -> None:
     assert one.tolist() == other.tolist()
 
 
+def test_a_model_of_few_characters_hears_nothing_but_these() -> None:
+    marks = train(
+        folded(["，。的" * 9, "甲，乙。丙，"] * 4), np.tile([0, 1], 4), ("a", "b"), Training(listed=3, bits=10)
+    )
+    assert sorted(map(chr, marks.listed)) == [",", "。", "的"]
+    one, other = marks.scores(folded(["天，地。人，", "你，我。他，"]))
+    assert one.tolist() == other.tolist()
+
+
 def test_a_label_without_texts_is_named() -> None:
     with pytest.raises(RecipeError, match="no training text has the label: law"):
         train(folded(SHOP), labels(4), ("ad", "law"), SMALL)
