@@ -173,8 +173,12 @@ def _stored(
 
 
 @njit(cache=True, nogil=True)
-def _places(points: Any, begin: int, end: int, shift: Any, seen: Any, stamp: Any, found: Any) -> int:
-    """Write the places of the n-grams of one text to `found`, each once, and return how many."""
+def _places(points: Any, begin: int, end: int, shift: Any, seen: Any, found: Any) -> int:
+    """Write the places of the n-grams of one text to `found`, each once, and return how many.
+
+    `seen` has a bit for each place, all zero before and after: at 2^20 places it fits into a core's cache, where a
+    number for each does not, which made scoring 2.7 times slower.
+    """
     count = 0
     one, two, three, four = np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0)
     for i in range(begin, end):
@@ -187,10 +191,12 @@ def _places(points: Any, begin: int, end: int, shift: Any, seen: Any, stamp: Any
             key = one if order == 0 else two if order == 1 else three if order == 2 else four
             key = (key ^ (key >> np.uint64(29)) ^ np.uint64(order)) * _MIX
             place = np.int64(key >> shift)
-            if seen[place] != stamp:
-                seen[place] = stamp
-                found[count] = place
-                count += 1
+            bit = np.uint32(1) << np.uint32(place & 31)
+            found[count] = place
+            count += (seen[place >> 5] & bit) == 0
+            seen[place >> 5] |= bit
+    for k in range(count):
+        seen[found[k] >> 5] = 0
     return count
 
 
@@ -200,13 +206,13 @@ def _score(points: Any, starts: Any, weights: Any, scales: Any, bias: Any, out: 
     longest = 1
     for row in range(len(starts) - 1):
         longest = max(longest, starts[row + 1] - starts[row])
-    seen = np.zeros(len(weights), np.uint32)
-    found = np.empty(longest * ORDERS, np.int64)
+    seen = np.zeros((len(weights) >> 5) + 1, np.uint32)
+    found = np.empty(longest * ORDERS + 1, np.int64)
     shift = np.uint64(64 - np.int64(np.round(np.log2(len(weights)))))
     regressions = weights.shape[1]
-    totals = np.empty(regressions, np.int64)
+    totals = np.empty(regressions, np.int32)
     for row in range(len(starts) - 1):
-        count = _places(points, starts[row], starts[row + 1], shift, seen, np.uint32(row + 1), found)
+        count = _places(points, starts[row], starts[row + 1], shift, seen, found)
         totals[:] = 0
         for k in range(count):
             for label in range(regressions):
@@ -232,13 +238,11 @@ def _learn(
     longest = 1
     for row in range(len(starts) - 1):
         longest = max(longest, starts[row + 1] - starts[row])
-    seen = np.zeros(len(weights), np.uint32)
-    found = np.empty(longest * ORDERS, np.int64)
+    seen = np.zeros((len(weights) >> 5) + 1, np.uint32)
+    found = np.empty(longest * ORDERS + 1, np.int64)
     shift = np.uint64(64 - np.int64(np.round(np.log2(len(weights)))))
-    stamp = np.uint32(0)
     for row in rows:
-        stamp += np.uint32(1)
-        count = _places(points, starts[row], starts[row + 1], shift, seen, stamp, found)
+        count = _places(points, starts[row], starts[row + 1], shift, seen, found)
         if count == 0:
             continue
         value = 1 / np.sqrt(count)

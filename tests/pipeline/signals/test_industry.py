@@ -1,0 +1,131 @@
+"""The signal `industry`: names industries of both scripts, shows its terms, and takes lists and models of one's own."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.models.file import write_model
+from pipeline.models.form import REVISION, Folded
+from pipeline.models.linear import KIND, Training, train
+from pipeline.signals.industry import EVIDENCE, OTHER, Industry
+from pipeline.text import CodePoints
+from schemas.errors import RecipeError
+
+CASES = {
+    "agriculture": "水稻移栽后要浅水勤灌，适时追施氮肥，注意防治稻飞虱和纹枯病，收获前十天断水，亩产可达六百公斤。",
+    "culture": "这幅山水画是清代画家的代表作，笔墨苍润，题跋出自名家之手，现藏博物馆，曾在书法绘画展览中展出。",
+    "education": "新学期开学，班主任组织学生开展课堂教学活动，教师按照课程标准备课，引导学生主动学习，家长会上交流了教学情况。",
+    "finance": "央行下调存款准备金率，银行贷款利率随之走低，债券基金净值上涨，投资者关注上市公司分红与股票市场估值。",
+    "government": "国务院办公厅印发通知，要求各省、自治区、直辖市人民政府深化“放管服”改革，优化政务服务，加强基层治理。",
+    "health": "患者因咳嗽、发热三天就诊，医生诊断为肺炎，给予抗生素治疗，建议复查血常规和胸部影像，注意药物不良反应。",
+    "law": "原告诉称被告拒不履行合同义务，请求法院判令被告赔偿损失并承担诉讼费用。本院认为，被告的行为构成违约。",
+    "manufacturing": "车间采用数控机床加工零件，经热处理和焊接后装配，检验铸件的硬度、表面粗糙度和公差，提高合金钢的耐磨性能。",
+    "software": "安装依赖后运行命令启动服务器，在配置文件中设置端口，调用接口返回数据，组件的属性和参数见文档，代码已提交仓库。",
+}
+HANT = "患者因咳嗽、發熱三天就診，醫生診斷為肺炎，給予抗生素治療，建議複查血常規和胸部影像，注意藥物不良反應。"
+LIST = """---
+name: own
+version: "1"
+license: CC0-1.0
+language: zh
+---
+term\tcategory\tweight
+甲乙\tlaw\t3
+丙丁\tlaw\t2
+戊己\thealth\t1
+"""
+
+
+def measured(texts: list[str], **parameters: str) -> list[dict[str, object]]:
+    step = Industry(**parameters)
+    arrays = step.measure(pa.record_batch({"text": pa.array(texts, pa.string())}))
+    return pa.table(dict(zip(step.adds, arrays, strict=True))).to_pylist()
+
+
+@pytest.mark.parametrize("industry", CASES)
+def test_names_the_industry_and_shows_terms_of_the_text(industry: str) -> None:
+    (row,) = measured([CASES[industry]])
+    assert row["industry"] == industry
+    assert 0.3 < row["industry_score"] <= 1
+    assert 1 <= len(row["industry_evidence"]) <= EVIDENCE
+    assert all(term in CASES[industry] for term in row["industry_evidence"])
+
+
+def test_scripts_are_alike() -> None:
+    (hant, hans) = measured([HANT, CASES["health"]])
+    assert hant == hans
+
+
+def test_small_talk_and_nothing_are_of_no_industry() -> None:
+    for row in measured(["哈哈哈哈，晚安，明天见，早点睡，我也想你。", ""]):
+        assert row["industry"] == ""
+        assert row["industry_evidence"] == []
+
+
+def test_the_heaviest_terms_stand_first_and_each_once(tmp_path: Path) -> None:
+    own = tmp_path / "own.tsv"
+    own.write_text(LIST, encoding="utf-8")
+    (row,) = measured(["甲乙丙丁丙丁戊己。" + CASES["law"]], lexicon=str(own))
+    assert row["industry"] == "law"
+    assert row["industry_evidence"] == ["甲乙", "丙丁"]
+
+
+def test_a_list_of_ones_own_changes_the_identity(tmp_path: Path) -> None:
+    own = tmp_path / "own.tsv"
+    own.write_text(LIST, encoding="utf-8")
+    ours, theirs = (step.identity()["resources"] for step in (Industry(), Industry(lexicon=str(own))))
+    assert ours[0] != theirs[0]
+    assert ours[1] == theirs[1]
+
+
+def test_an_industry_that_the_model_lacks_is_refused(tmp_path: Path) -> None:
+    own = tmp_path / "own.tsv"
+    own.write_text(LIST.replace("health", "tourism"), encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"tourism.*agriculture"):
+        Industry(lexicon=str(own)).resources()
+
+
+def test_a_model_without_texts_of_no_industry_is_refused(tmp_path: Path) -> None:
+    folded = Folded.of(CodePoints.of(pa.array(["依法判决。", "患者咳嗽。", "银行贷款。"], pa.string())))
+    model = train(folded, np.arange(3), ("law", "health", "finance"), Training(bits=8))
+    header = {"kind": KIND, "labels": list(model.labels), "parameters": {"form": REVISION}}
+    write_model(tmp_path / "own.model", header, model.arrays)
+    with pytest.raises(RecipeError, match="other"):
+        Industry(model=str(tmp_path / "own.model")).resources()
+
+
+def test_a_missing_list_is_named() -> None:
+    with pytest.raises(RecipeError, match="nowhere.tsv"):
+        Industry(lexicon="nowhere.tsv").resources()
+
+
+def test_a_model_of_ones_own_is_used(tmp_path: Path) -> None:
+    texts = ["游客乘船游览西湖。", "导游带团参观景点。", "在吗？", "好的好的。"]
+    names = ("tourism", OTHER)
+    three = train(
+        Folded.of(CodePoints.of(pa.array([*texts, "依法判决。"], pa.string()))),
+        np.array([0, 0, 1, 1, 2]),
+        (*names, "law"),
+        Training(bits=10),
+    )
+    path, own = tmp_path / "own.model", tmp_path / "own.tsv"
+    header = {"kind": KIND, "labels": list(three.labels), "parameters": {"form": REVISION}}
+    write_model(path, header, three.arrays)
+    own.write_text(LIST.replace("health", "tourism"), encoding="utf-8")
+    (row,) = measured(["游客乘船游览西湖，戊己。"], lexicon=str(own), model=str(path))
+    assert row["industry"] == "tourism"
+    assert row["industry_evidence"] == ["戊己"]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from([*CASES.values(), "晚安。", ""]), min_size=1, max_size=4))
+def test_scores_are_likelihoods_and_evidence_is_of_the_text(texts: list[str]) -> None:
+    for text, row in zip(texts, measured(texts), strict=True):
+        assert 0 < row["industry_score"] <= 1
+        assert len(row["industry_evidence"]) <= EVIDENCE
+        assert len(set(row["industry_evidence"])) == len(row["industry_evidence"])
+        assert all(term in text for term in row["industry_evidence"])
