@@ -12,7 +12,7 @@ from typing import Any
 from flows.progress import progress, showing
 from flows.starting import kernels_loading
 from flows.tools import Task, filling, print_result, write_account
-from flows.words import say
+from flows.words import say, told
 from flows.words import size as bytes_of
 from schemas.errors import StoreError
 from schemas.recipe import Dedup, parse_size
@@ -67,7 +67,7 @@ def index_command(args: Any) -> int:
     index = Index.open(folder, args.index, _with(parameters_of(folder)))
     faults = [fault for segment in index.segments for fault in segment.faults()] if args.verify else []
     if faults:
-        print(say("verify.faults", args.lang), *faults, sep="\n", file=sys.stderr)  # noqa: T201
+        print(say("verify.faults", args.lang), *(told(fault, args.lang) for fault in faults), sep="\n", file=sys.stderr)  # noqa: T201
         return 1
     removed = 0
     if args.remove:

@@ -35,8 +35,14 @@ def told(error: CorpusError, lang: str) -> str:
     template = _words()["errors"].get(error.template) if lang == "zh" else None
     if template is None:
         return str(error)
-    values = {k: told(v, lang) if isinstance(v, CorpusError) else v for k, v in error.values.items()}
-    return str(template).format(**values)
+    return str(template).format(**{name: _told(value, lang) for name, value in error.values.items()})
+
+
+def _told(value: object, lang: str) -> object:
+    """A value within a message: an error, or a remedy that several errors have, is said in the language as well."""
+    if isinstance(value, CorpusError):
+        return told(value, lang)
+    return _words()["errors"].get(value, value) if isinstance(value, str) else value
 
 
 def size(amount: float) -> str:

@@ -367,9 +367,9 @@ def test_every_error_that_is_said_in_chinese_is_one_that_the_code_raises() -> No
     raised = set()
     for path in (path for package in ("schemas", "pipeline", "flows") for path in root.glob(f"{package}/**/*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-                raised.add(node.args[0].value)
-    raised |= {for_tools(text) for text in raised if isinstance(text, str)}
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                raised.add(node.value)
+    raised |= set(map(for_tools, raised))
     assert set(words._words()["errors"]) <= raised
 
 
