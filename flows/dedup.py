@@ -149,8 +149,13 @@ def _with(stored: dict[str, Any], **more: Any) -> Dedup:
 
 
 def _index_folder(path: Path) -> Path | None:
-    """The index that lies in a folder: that of `dedup --index`, or its parent."""
-    return next((folder for folder in (path / "index", path) if (folder / "index.json").exists()), None)
+    """The index in a folder: that of `dedup --index`, or its parent. Raises StoreError where it lost its list."""
+    found = next((folder for folder in (path / "index", path) if (folder / "index.json").exists()), None)
+    if found is None and (path / "index").is_dir() and not (path / "latest").exists():
+        from pipeline.dedup.index import REMEDY
+
+        raise StoreError("{path}: is missing; {remedy}", path=path / "index" / "index.json", remedy=REMEDY)
+    return found
 
 
 def named_version(args: Any, spec: str) -> Any:

@@ -30,6 +30,13 @@ def count(number: int, what: str, lang: str) -> str:
     return str(words["one"] if number == 1 and lang == "en" else words[lang]).format(n=number)
 
 
+def misuse(message: str, lang: str) -> str:
+    """Return what argparse says of wrong use, with the words that `words.yaml` knows in Chinese."""
+    for english, chinese in _words()["usage"].items() if lang == "zh" else ():
+        message = message.replace(english, chinese)
+    return message
+
+
 def told(error: CorpusError, lang: str) -> str:
     """Return what an error says in a language: in Chinese where `words.yaml` has its template, in English else."""
     template = _words()["errors"].get(error.template) if lang == "zh" else None

@@ -53,7 +53,7 @@ KEYS = pa.schema([pa.field("key", pa.uint32(), nullable=False), pa.field("row", 
 TEXTS = pa.schema([pa.field("text", pa.large_string(), nullable=False)])
 REMOVED = pa.schema([pa.field("row", pa.uint32(), nullable=False)])
 LIST = "index.json"
-_REMEDY = "make the index again with `yuliao dedup INPUT -o OUT --index`"
+REMEDY = "make the index again with `yuliao dedup INPUT -o OUT --index`"
 SEGMENT_REVISION = 3  # raised whenever a segment of the same documents comes out otherwise
 _PARAMETERS, _SIZES = b"yuliao.signatures", b"yuliao.sizes"
 # Keys and rows are written after the texts, and rows last, as they say how long the others are.
@@ -194,7 +194,7 @@ class Index:
     def open(cls, folder: Path, name: str, dedup: Dedup) -> "Index":
         """Open the index that a standalone tool left. Raises StoreError: broken, or made with other parameters."""
         names = _listed(folder)["segments"]
-        return cls(name, tuple(Segment.open(folder / segment, dedup, _REMEDY) for segment in names))
+        return cls(name, tuple(Segment.open(folder / segment, dedup, REMEDY) for segment in names))
 
     @staticmethod
     def write(folder: Path, segments: list[str], dedup: Dedup) -> None:
@@ -218,7 +218,7 @@ def _listed(folder: Path) -> dict[str, Any]:
         Dedup(**{name: value for name, value in stored.items() if name in Dedup.model_fields})
     except (KeyError, TypeError, ValueError):
         raise StoreError(
-            "{path}: does not list the segments of an index; {remedy}", path=folder / LIST, remedy=_REMEDY
+            "{path}: does not list the segments of an index; {remedy}", path=folder / LIST, remedy=REMEDY
         ) from None
     return {"segments": names, "parameters": stored}
 
