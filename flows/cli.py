@@ -67,7 +67,7 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except (OSError, UnicodeDecodeError) as error:  # of a path that was given, or of the machine
-        print(say("error", lang, verb=args.verb, error=_of_system(error)), file=sys.stderr)  # noqa: T201
+        print(say("error", lang, verb=args.verb, error=_of_system(error, lang)), file=sys.stderr)  # noqa: T201
         return 1
     except KeyboardInterrupt as end:
         out = getattr(args, "out", None)
@@ -97,13 +97,12 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _of_system(error: OSError | UnicodeDecodeError) -> str:
+def _of_system(error: OSError | UnicodeDecodeError, lang: str) -> str:
     """What the system says, in one line."""
     if isinstance(error, UnicodeDecodeError):
-        return f"no UTF-8 text ({error.reason} at byte {error.start}); save the file as UTF-8"
-    return f"{error.filename or ''}: {error.strerror or error}; check that the path is right and may be used".lstrip(
-        ": "
-    )
+        return say("system.encoding", lang, reason=error.reason, byte=error.start)
+    named = {"path": error.filename, "reason": error.strerror or error}
+    return say("system.path" if error.filename else "system", lang, **named)
 
 
 def _is_read(stream: TextIO) -> bool:

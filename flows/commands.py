@@ -56,7 +56,7 @@ def init_command(args: Any) -> int:
     folder = Path(args.dir)
     recipe = folder / "recipe.yaml"
     if recipe.exists():
-        raise RecipeError(f"{recipe} exists already; choose another folder")
+        raise RecipeError("{recipe} exists already; choose another folder", recipe=recipe)
     folder.mkdir(parents=True, exist_ok=True)
     name, note = _dataset_name(folder.resolve().name), ""
     if name.startswith(_MADE):

@@ -12,7 +12,7 @@ from typing import Any
 from flows.progress import progress, showing
 from flows.starting import kernels_loading
 from flows.tools import Task, filling, print_result, write_account
-from flows.words import say
+from flows.words import say, told
 from flows.words import size as bytes_of
 from schemas.errors import StoreError
 from schemas.recipe import Dedup, parse_size
@@ -67,7 +67,7 @@ def index_command(args: Any) -> int:
     index = Index.open(folder, args.index, _with(parameters_of(folder)))
     faults = [fault for segment in index.segments for fault in segment.faults()] if args.verify else []
     if faults:
-        print(say("verify.faults", args.lang), *faults, sep="\n", file=sys.stderr)  # noqa: T201
+        print(say("verify.faults", args.lang), *(told(fault, args.lang) for fault in faults), sep="\n", file=sys.stderr)  # noqa: T201
         return 1
     removed = 0
     if args.remove:
@@ -149,8 +149,13 @@ def _with(stored: dict[str, Any], **more: Any) -> Dedup:
 
 
 def _index_folder(path: Path) -> Path | None:
-    """The index that lies in a folder: that of `dedup --index`, or its parent."""
-    return next((folder for folder in (path / "index", path) if (folder / "index.json").exists()), None)
+    """The index in a folder: that of `dedup --index`, or its parent. Raises StoreError where it lost its list."""
+    found = next((folder for folder in (path / "index", path) if (folder / "index.json").exists()), None)
+    if found is None and (path / "index").is_dir() and not (path / "latest").exists():
+        from pipeline.dedup.index import REMEDY
+
+        raise StoreError("{path}: is missing; {remedy}", path=path / "index" / "index.json", remedy=REMEDY)
+    return found
 
 
 def named_version(args: Any, spec: str) -> Any:

@@ -69,7 +69,7 @@ def _signature_files(args: Any, spec: str) -> list[Path]:
     if path.is_dir() and not (path / "manifest.json").exists() and not (path / "latest").exists():
         found = sorted(path.glob("*.parquet"))
         if not found:
-            raise StoreError(f"{spec}: neither a version, nor a dataset, nor a folder of signature files")
+            raise StoreError("{spec}: neither a version, nor a dataset, nor a folder of signature files", spec=spec)
         return found
     version = named_version(args, spec)
     return [version.dataset / shard.signatures for shard in version.shards]

@@ -87,8 +87,11 @@ class Task:
         for id, uri, record in (row.values() for row in rows):
             if id == document_id(INPUT, f"{uri}#{record}") and detect_format(uri).split(".")[0] in _WITH_FIELDS:
                 raise SourceError(
-                    f"{uri}, record {record}: the field '{self.args.id_column}' is not there or null; name the field "
-                    "of the id with --id-column, or leave the option out"
+                    "{uri}, record {record}: the field '{field}' is not there or null; name the field of the id with "
+                    "--id-column, or leave the option out",
+                    uri=uri,
+                    record=record,
+                    field=self.args.id_column,
                 )
 
     def check_read(self, outcomes: list[dict[str, Any]]) -> Counter[str]:

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from flows.arguments import match, positive, share, size, threshold
 from flows.what_if_verb import what_if_verb
-from flows.words import say
+from flows.words import misuse, say
 
 LANGUAGES = ("en", "zh")
 
@@ -22,7 +22,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say how to call it and what was wrong, and end with status 2."""
         self.print_usage(sys.stderr)
-        self.exit(2, say("misuse", self._lang, program=self.prog, error=message) + "\n")
+        self.exit(2, say("misuse", self._lang, program=self.prog, error=misuse(message, self._lang)) + "\n")
 
 
 class _Verbs:

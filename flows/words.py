@@ -30,13 +30,26 @@ def count(number: int, what: str, lang: str) -> str:
     return str(words["one"] if number == 1 and lang == "en" else words[lang]).format(n=number)
 
 
+def misuse(message: str, lang: str) -> str:
+    """Return what argparse says of wrong use, with the words that `words.yaml` knows in Chinese."""
+    for english, chinese in _words()["usage"].items() if lang == "zh" else ():
+        message = message.replace(english, chinese)
+    return message
+
+
 def told(error: CorpusError, lang: str) -> str:
     """Return what an error says in a language: in Chinese where `words.yaml` has its template, in English else."""
     template = _words()["errors"].get(error.template) if lang == "zh" else None
     if template is None:
         return str(error)
-    values = {k: told(v, lang) if isinstance(v, CorpusError) else v for k, v in error.values.items()}
-    return str(template).format(**values)
+    return str(template).format(**{name: _told(value, lang) for name, value in error.values.items()})
+
+
+def _told(value: object, lang: str) -> object:
+    """A value within a message: an error, or a remedy that several errors have, is said in the language as well."""
+    if isinstance(value, CorpusError):
+        return told(value, lang)
+    return _words()["errors"].get(value, value) if isinstance(value, str) else value
 
 
 def size(amount: float) -> str:

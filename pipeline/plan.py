@@ -68,7 +68,7 @@ class Plan:
             if not error.place:
                 raise
             line = _line(yaml.compose(text, Loader=yaml.SafeLoader), error.place)
-            raise RecipeError(f"{path}, line {line}, {error}") from None
+            raise RecipeError("{path}, line {line}, {error}", path=path, line=line, error=error) from None
 
     def _check_names(self) -> None:
         """Refuse columns to publish or to prefer by that no step adds."""
@@ -283,7 +283,7 @@ def read_recipe(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise RecipeError(f"{path}: no such file; `yuliao init DIR` makes a recipe to start from") from None
+        raise RecipeError("{path}: no such file; `yuliao init DIR` makes a recipe to start from", path=path) from None
     except IsADirectoryError:
         inside = path / "recipe.yaml"
         hint = f"give the recipe in it: {inside}" if inside.is_file() else "give a recipe file; `yuliao init` makes one"

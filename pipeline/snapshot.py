@@ -254,7 +254,9 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _unlisted(error: OSError) -> None:
     raise SourceError(
-        f"{error.filename}: the folder cannot be listed ({error.strerror}); check its permissions"
+        "{path}: the folder cannot be listed ({error}); check its permissions",
+        path=error.filename,
+        error=error.strerror,
     ) from error
 
 

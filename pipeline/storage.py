@@ -58,7 +58,7 @@ def replacing(path: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
         if error.errno == 28:
             raise StoreError(
-                f"{path}: the disk is full; free some space and run again, finished shards stay"
+                "{path}: the disk is full; free some space and run again, finished shards stay", path=path
             ) from error
         raise
     except BaseException:
@@ -129,7 +129,9 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text("utf-8"))
     except ValueError as error:
         raise StoreError(
-            f"{path}: not valid JSON ({error}); it was changed from outside, restore or remove it"
+            "{path}: not valid JSON ({error}); it was changed from outside, restore or remove it",
+            path=path,
+            error=str(error),
         ) from error
 
 
@@ -254,7 +256,9 @@ def locked(path: Path, what: str) -> Iterator[None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"{path.parent}: cannot be made ({error.strerror}); choose another --workspace") from error
+        raise StoreError(
+            "{folder}: cannot be made ({error}); choose another --workspace", folder=path.parent, error=error.strerror
+        ) from error
     with path.open("a+", encoding="utf-8") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -262,7 +266,9 @@ def locked(path: Path, what: str) -> Iterator[None]:
             stream.seek(0)
             holder = stream.read().strip() or "another process"
             raise BusyError(
-                f"{what} is being written by {holder}; wait for it to end, or end it, then run again"
+                "{what} is being written by {holder}; wait for it to end, or end it, then run again",
+                what=what,
+                holder=holder,
             ) from None
         stream.seek(0)
         stream.truncate()

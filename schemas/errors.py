@@ -27,7 +27,10 @@ class CorpusError(Exception):
 
     def __init__(self, template: str, **values: object) -> None:
         super().__init__(template)
-        self.template, self.values = template, values
+        self.template = template
+        # Others' exceptions are kept as words, since not all of them survive the way out of a worker process.
+        foreign = (name for name, v in values.items() if isinstance(v, Exception) and not isinstance(v, CorpusError))
+        self.values = values | {name: str(values[name]) for name in foreign}
 
     def __str__(self) -> str:
         """The message in English."""

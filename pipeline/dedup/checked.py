@@ -17,6 +17,7 @@ from xxhash import xxh3_64
 from schemas.errors import StoreError
 
 _CHECKSUM = "xxh3"
+_UNREADABLE = "{path}: cannot be read ({error}); {remedy}"
 
 
 class CheckedWriter:
@@ -52,9 +53,9 @@ class CheckedFile:
             self._source = way(str(path))
             self._reader = pa.ipc.open_file(self._source)
         except FileNotFoundError:
-            raise self.broken("is missing") from None
+            raise self.broken("{path}: is missing; {remedy}") from None
         except (OSError, pa.ArrowException) as error:
-            raise self.broken(f"cannot be read ({error})") from error
+            raise self.broken(_UNREADABLE, error=error) from error
 
     def __enter__(self) -> "CheckedFile":
         return self
@@ -62,9 +63,9 @@ class CheckedFile:
     def __exit__(self, *_: object) -> None:
         self._source.close()
 
-    def broken(self, what: str) -> StoreError:
+    def broken(self, template: str, **values: object) -> StoreError:
         """The error that says what is wrong with this file."""
-        return StoreError(f"{self.path}: {what}; {self._remedy}")
+        return StoreError(template, path=self.path, remedy=self._remedy, **values)
 
     def table(self) -> pa.Table:
         """Return all batches, unread where the file is mapped, and so unchecked."""
@@ -77,9 +78,9 @@ class CheckedFile:
             # The values may be out of bounds in what was changed, so these are looked at before anybody uses them.
             right = (metadata or {}).get(_CHECKSUM.encode(), b"").decode("ascii", "replace") == _checksum(batch)
         except (OSError, pa.ArrowException, ValueError) as error:
-            raise self.broken(f"cannot be read ({error})") from error
+            raise self.broken(_UNREADABLE, error=error) from error
         if not right:
-            raise self.broken("does not hold what was written (its checksum differs)")
+            raise self.broken("{path}: does not hold what was written (its checksum differs); {remedy}")
         return batch
 
     def check(self) -> None:

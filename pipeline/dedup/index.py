@@ -53,7 +53,7 @@ KEYS = pa.schema([pa.field("key", pa.uint32(), nullable=False), pa.field("row", 
 TEXTS = pa.schema([pa.field("text", pa.large_string(), nullable=False)])
 REMOVED = pa.schema([pa.field("row", pa.uint32(), nullable=False)])
 LIST = "index.json"
-_REMEDY = "make the index again with `yuliao dedup INPUT -o OUT --index`"
+REMEDY = "make the index again with `yuliao dedup INPUT -o OUT --index`"
 SEGMENT_REVISION = 3  # raised whenever a segment of the same documents comes out otherwise
 _PARAMETERS, _SIZES = b"yuliao.signatures", b"yuliao.sizes"
 # Keys and rows are written after the texts, and rows last, as they say how long the others are.
@@ -77,10 +77,10 @@ class Segment:
         sizes = note_of(schema, _SIZES)
         for name in FILES[:-1]:
             path = folder / name
-            there = path.stat().st_size if path.exists() else None
-            if there is None or there != sizes.get(name):
-                what = "is missing" if there is None else f"has {there} bytes, not {sizes.get(name, 'the noted ones')}"
-                raise StoreError(f"{path}: {what}; {remedy}")
+            if not path.exists():
+                raise StoreError("{path}: is missing; {remedy}", path=path, remedy=remedy)
+            if path.stat().st_size != sizes.get(name):
+                raise StoreError("{path}: is cut, or of another version of yuliao; {remedy}", path=path, remedy=remedy)
         return segment
 
     @cached_property
@@ -90,14 +90,14 @@ class Segment:
     def _file(self, name: str, way: Any = pa.memory_map) -> CheckedFile:
         return CheckedFile(self.folder / name, self.remedy, way)
 
-    def faults(self) -> Iterator[str]:
+    def faults(self) -> Iterator[StoreError]:
         """Read everything, and yield what is wrong with each file, with the remedy."""
         for name in (*FILES, *(("removed.arrow",) if (self.folder / "removed.arrow").exists() else ())):
             try:
                 with self._file(name, pa.OSFile) as file:
                     file.check()
             except StoreError as error:
-                yield str(error)
+                yield error
 
     def __len__(self) -> int:
         return int(self._table.num_rows)
@@ -194,7 +194,7 @@ class Index:
     def open(cls, folder: Path, name: str, dedup: Dedup) -> "Index":
         """Open the index that a standalone tool left. Raises StoreError: broken, or made with other parameters."""
         names = _listed(folder)["segments"]
-        return cls(name, tuple(Segment.open(folder / segment, dedup, _REMEDY) for segment in names))
+        return cls(name, tuple(Segment.open(folder / segment, dedup, REMEDY) for segment in names))
 
     @staticmethod
     def write(folder: Path, segments: list[str], dedup: Dedup) -> None:
@@ -217,7 +217,9 @@ def _listed(folder: Path) -> dict[str, Any]:
         names, stored = list(map(str, listed["segments"])), dict(listed["parameters"])
         Dedup(**{name: value for name, value in stored.items() if name in Dedup.model_fields})
     except (KeyError, TypeError, ValueError):
-        raise StoreError(f"{folder / LIST}: does not list the segments of an index; {_REMEDY}") from None
+        raise StoreError(
+            "{path}: does not list the segments of an index; {remedy}", path=folder / LIST, remedy=REMEDY
+        ) from None
     return {"segments": names, "parameters": stored}
 
 

@@ -174,7 +174,8 @@ def scratch_folder(within: Path, name: str) -> Iterator[Path]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StoreError(
-                f"{within}: the disk is full while near-duplicates are found; free some space and run again"
+                "{folder}: the disk is full while near-duplicates are found; free some space and run again",
+                folder=within,
             ) from error
         raise
 
@@ -260,8 +261,12 @@ def _check_memory(pairs: int, rows: int, memory: int) -> None:
     need = 64 * pairs + 60 * rows
     if need > memory:
         raise StoreError(
-            f"{pairs:,} candidate pairs of {rows:,} documents need about {need >> 20} MiB, more than the ceiling of "
-            f"{memory >> 20} MiB; raise --memory, or compare the documents in parts with --against"
+            "{pairs} candidate pairs of {rows} documents need about {need} MiB, more than the ceiling of {memory} MiB; "
+            "raise --memory, or compare the documents in parts with --against",
+            pairs=f"{pairs:,}",
+            rows=f"{rows:,}",
+            need=need >> 20,
+            memory=memory >> 20,
         )
 
 

@@ -78,10 +78,17 @@ def parameters_of(files: Sequence[Path]) -> dict[str, Any]:
         with open_parquet(path) as file:
             stored = (file.schema_arrow.metadata or {}).get(METADATA)
         if stored is None:
-            raise StoreError(f"{path}: does not say how its signatures were made; publish it again with this yuliao")
+            raise StoreError(
+                "{path}: does not say how its signatures were made; publish it again with this yuliao", path=path
+            )
         values = json.loads(stored)
         if found and values != found:
-            raise StoreError(f"{path}: {_difference(values, found)} in {files[0]}; compare files of one kind")
+            raise StoreError(
+                "{path}: made with {differences} in {other}; compare files of one kind",
+                path=path,
+                differences=_difference(values, found),
+                other=files[0],
+            )
         found = values
     return found
 
@@ -107,7 +114,12 @@ def estimate(
     """
     mine, theirs = parameters_of(one), parameters_of(other)
     if mine != theirs:
-        raise StoreError(f"{one[0]}: made with {_difference(mine, theirs)} in {other[0]}; sign one of them again")
+        raise StoreError(
+            "{path}: made with {differences} in {other}; sign one of them again",
+            path=one[0],
+            differences=_difference(mine, theirs),
+            other=other[0],
+        )
     fields = {name: value for name, value in mine.items() if name in Dedup.model_fields}
     dedup = Dedup(**{**fields, "threshold": threshold})
     with _Side(one, scratch / "one", dedup) as a, _Side(other, scratch / "other", dedup) as b:

@@ -180,14 +180,17 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SourceError(f"{path}: no UTF-8 from byte {error.start} on; save it as UTF-8") from None
+        raise SourceError(
+            "{path}: no UTF-8 from byte {byte} on; save it as UTF-8", path=path, byte=error.start
+        ) from None
     if "csv" in path.name.lower().split(".")[1:]:
         rows = csv.DictReader(io.StringIO(text, newline=""))
         try:
             for row in rows:
                 yield f"line {rows.line_num}", row
         except csv.Error as error:
-            raise SourceError(f"{path}, line {rows.line_num}: no valid CSV ({error}); mend the line") from None
+            where = f"{path}, line {rows.line_num}"
+            raise SourceError("{where}: no valid CSV ({error}); mend the line", where=where, error=error) from None
         return
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -196,7 +199,9 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
             where = f"{path}, line {number}"
-            raise SourceError(f"{where}: no valid JSON ({error}); give JSON lines, Parquet or CSV") from None
+            raise SourceError(
+                "{where}: no valid JSON ({error}); give JSON lines, Parquet or CSV", where=where, error=error
+            ) from None
         if not isinstance(value, dict):
             kind = type(value).__name__
             raise SourceError(f"{path}, line {number}: a {kind} where an object should be; give one object a line")
@@ -213,7 +218,9 @@ def _bytes(path: Path) -> bytes:
                 raise SourceError(f"{path}: {content.damage}")
             return bytes(content.data[:])
     except (OSError, Unreadable) as error:
-        raise SourceError(f"{path}: cannot be read ({error}); check that it is whole and may be read") from None
+        raise SourceError(
+            "{path}: cannot be read ({error}); check that it is whole and may be read", path=path, error=error
+        ) from None
 
 
 def _parquet_rows(path: Path, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -222,7 +229,7 @@ def _parquet_rows(path: Path, data: bytes) -> Iterator[tuple[str, dict[str, Any]
     try:
         rows = pq.read_table(pa.BufferReader(data)).to_pylist()
     except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{path}: no whole Parquet file ({error}); write it again") from None
+        raise SourceError("{path}: no whole Parquet file ({error}); write it again", path=path, error=error) from None
     for number, row in enumerate(rows):
         yield f"record {number}", row
 

@@ -40,7 +40,7 @@ def index_version(
         shard, place = job
         if not place.exists():
             write_segment(place, dedup, batches(shard, ["id", "text", "uri", "record"]))
-        return Segment.open(place, dedup, f"remove {place}, it is made again")
+        return Segment.open(place, dedup, "remove its folder, it is made again")
 
     return Index(name, tuple(run(segment, shards)))
 

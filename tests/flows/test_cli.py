@@ -102,6 +102,23 @@ def test_a_wrong_value_is_answered_in_words(
     assert message in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["overlap", "x"], "以下参数须给出其一：--signatures --eval\n"),
+        (["dedup", "x"], "缺少参数：-o/--out\n"),
+        (["list", "--nothing"], "无法识别的参数：--nothing\n"),
+        (["dedup", "x", "-o"], "参数 -o/--out: 需要一个值\n"),
+    ],
+)
+def test_wrong_use_is_answered_in_chinese(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([*arguments, "--lang", "zh"])
+    assert capsys.readouterr().err.endswith(f"错误：{message}")
+
+
 @pytest.mark.parametrize(("text", "share"), [("1%", 0.01), ("0.25", 0.25)])
 def test_a_sample_is_a_share(text: str, share: float) -> None:
     assert build_parser("en").parse_args(["run", "r.yaml", "--sample", text]).sample == share
@@ -367,9 +384,9 @@ def test_every_error_that_is_said_in_chinese_is_one_that_the_code_raises() -> No
     raised = set()
     for path in (path for package in ("schemas", "pipeline", "flows") for path in root.glob(f"{package}/**/*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-                raised.add(node.args[0].value)
-    raised |= {for_tools(text) for text in raised if isinstance(text, str)}
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                raised.add(node.value)
+    raised |= set(map(for_tools, raised))
     assert set(words._words()["errors"]) <= raised
 
 

@@ -103,6 +103,9 @@ def test_a_damaged_index_is_named_with_its_remedy(kept: Path, capsys: pytest.Cap
     status, _, err = call(capsys, "dedup", kept.parent / "a.jsonl", "-o", kept.parent / "out", "--against", kept)
     assert status == 1
     assert f"{texts}: is missing; make the index again" in err
+    (kept / "index/index.json").unlink()
+    err = call(capsys, "index", kept, "--lang", "zh")[2]
+    assert f"{kept / 'index/index.json'}：缺失；请用 `yuliao dedup INPUT -o OUT --index` 重新建立索引" in err
 
 
 def test_overlap_leaves_a_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,7 +75,7 @@ def damage(path, how):
 
 
 @pytest.mark.parametrize("name", ["texts.arrow", "keys.arrow", "rows.arrow"])
-@pytest.mark.parametrize(("how", "what"), [("lost", "is missing"), ("cut", "has .* bytes, not|cannot be read")])
+@pytest.mark.parametrize(("how", "what"), [("lost", "is missing"), ("cut", "is cut|cannot be read")])
 def test_a_file_that_is_lost_or_cut_is_named_with_the_remedy_when_a_segment_is_opened(many, name, how, what):
     damage(many.folder / name, how)
     with pytest.raises(StoreError, match=rf"{name}: ({what}).*; make it again"):
@@ -88,8 +88,8 @@ def test_a_changed_file_is_found_when_all_is_read(many, name):
     assert list(many.faults()) == []
     damage(many.folder / name, "changed")
     (fault,) = Segment.open(many.folder, Dedup(), "make it again").faults()
-    assert fault.startswith(f"{many.folder / name}: ")
-    assert fault.endswith("; make it again")
+    assert str(fault).startswith(f"{many.folder / name}: ")
+    assert str(fault).endswith("; make it again")
 
 
 @pytest.mark.parametrize("name", ["texts.arrow", "keys.arrow"])

@@ -88,7 +88,7 @@ def test_files_made_otherwise_are_refused_and_the_difference_named(tmp_path, sig
     b = signed("b", ["一二三四五六七"], Dedup(seed=7))
     with pytest.raises(StoreError, match=r"made with seed 1, but 7 in .*b\.parquet; sign one of them again"):
         estimate(a, b, tmp_path)
-    with pytest.raises(StoreError, match=r"b\.parquet: seed 7, but 1 in .*a\.parquet"):
+    with pytest.raises(StoreError, match=r"b\.parquet: made with seed 7, but 1 in .*a\.parquet"):
         parameters_of([*a, *b])
     with pytest.raises(StoreError, match="does not say how its signatures were made"):
         parameters_of(signed("c", ["一二三四五六七"], metadata=False))
