@@ -78,34 +78,35 @@ class Markup(Cleaner):
         """Return the batch with plain text and the count."""
         column = batch.column("text")
         suspects = pc.indices_nonzero(pc.match_substring_regex(column, _LOOKS))
-        marked = column.take(suspects)
+        marked = column.take(suspects).to_pylist()
         texts = dict(zip(suspects.to_pylist(), _plain_texts(marked), strict=True))
         counts = [0] * len(column)
-        for (row, text), before in zip(texts.items(), marked.to_pylist(), strict=True):
+        for (row, text), before in zip(texts.items(), marked, strict=True):
             counts[row] = len(before) - len(text)
         batch = replace_text(batch, with_texts(column, texts))
         return batch.append_column("markup_char_count", pa.array(counts, pa.int64()))
 
     def clean_text(self, text: str) -> str:
         """Return the text without markup, if it looks as if it had any."""
-        return _plain_texts(pa.array([text], pa.string()))[0]
+        looks = pc.match_substring_regex(pa.array([text], pa.string()), _LOOKS)[0].as_py()
+        return _plain_texts([text])[0] if looks else text
 
 
-def _plain_texts(column: pa.Array) -> list[str]:
-    """Return the texts with one layer of markup after the other gone, until none looks like markup or changes."""
-    texts: list[str] = column.to_pylist()
+def _plain_texts(marked: Sequence[str]) -> list[str]:
+    """Return texts that look like markup with one layer after the other gone, until none looks so or changes."""
+    texts = list(marked)
     pending = list(range(len(texts)))
     for _ in range(_LAYERS):
-        looks = pc.match_substring_regex(pa.array([texts[row] for row in pending], pa.string()), _LOOKS).to_pylist()
         changed = []
-        for row in compress(pending, looks):
+        for row in pending:
             text = _plain(texts[row])
             if text != texts[row]:
                 texts[row] = text
                 changed.append(row)
         if not changed:
             break
-        pending = changed
+        looks = pc.match_substring_regex(pa.array([texts[row] for row in changed], pa.string()), _LOOKS).to_pylist()
+        pending = list(compress(changed, looks))
     return texts
 
 

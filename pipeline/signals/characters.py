@@ -249,7 +249,7 @@ def _traces(points: Any, begin: int, end: int, table: Any, pairs: Any, counts: A
 
 @njit(cache=True, nogil=True)
 def _sorted_out(seen: Any, table: Any, counts: Any, kinds: Any) -> float:
-    """Fill `kinds` from the `counts` of `seen` (zero afterwards), and return the sum of count * log2(count) of visible characters."""
+    """Fill `kinds` from the `counts` of `seen`, zero afterwards; return the sum of n * log2(n) of the visible."""
     kinds[:] = 0
     weighted = 0.0
     for point in seen:

@@ -155,16 +155,16 @@ def _account_end(points: Any, i: int, end: int, fold: Any, marks: Any, table: An
 
 
 @njit(cache=True, nogil=True)
-def _number(points: Any, i: int, end: int, marks: Any, table: Any) -> Any:
+def _number(points: Any, i: int, begin: int, end: int, marks: Any, table: Any) -> Any:
     """Return where the run of digits at i ends, soft marks between them, and whether it may be called."""
-    head = digits = gap = gaps = 0
+    head = digits = gap = code = 0
     j = last = i
     while j < end and gap <= 1:
         mark = marks[min(points[j], np.uint32(SIZE - 1))]
         if mark & _DIGIT:
             head = head * 10 + (mark & 15) if digits < 3 else head
+            code = digits if gap and code == 0 else code  # digits before the first gap
             digits += 1
-            gaps += gap
             gap = 0
             last = j
         elif mark & _SOFT:
@@ -172,12 +172,14 @@ def _number(points: Any, i: int, end: int, marks: Any, table: Any) -> Any:
         else:
             break
         j += 1
+    before = points[i - 1] if i > begin else np.uint32(32)
     after = points[last + 1] if last + 1 < end else np.uint32(32)
-    if table[min(after, np.uint32(SIZE - 1))] & LATIN:
+    if (table[min(before, np.uint32(SIZE - 1))] | table[min(after, np.uint32(SIZE - 1))]) & LATIN:
         return last + 1, False
     mobile = digits == 11 and 130 <= head <= 199
     service = digits == 10 and (head == 400 or head == 800)
-    return last + 1, mobile or service or (gaps > 0 and 10 <= digits <= 12 and 10 <= head <= 99)
+    fixed = 10 <= digits <= 12 and 3 <= code <= 4 and 10 <= head <= 99  # a 0 before two digits of the area
+    return last + 1, mobile or service or fixed
 
 
 @njit(cache=True, nogil=True)
@@ -211,7 +213,7 @@ def _measure(
             folded = fold[point]
             until = i + 1
             if marks[point] & _DIGIT:
-                until, found = _number(points, i, end, marks, table)
+                until, found = _number(points, i, begin, end, marks, table)
                 counts[row] += found
             elif first[folded]:
                 stop = _contact_end(points, i, begin, end, fold, marks, table, words, invites, first[folded] - 1)

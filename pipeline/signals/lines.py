@@ -7,7 +7,7 @@ Trade: a line is judged alone or beside its neighbour. Verse of unequal lines (è
 punctuation are not told; a list of chemical formulas may look like code; a menu of two items is not one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,7 +18,6 @@ from pipeline.signals import classes
 from pipeline.signals.classes import DIGIT, HAN, LATIN, PUNCTUATION, SENTENCE_END, SEPARATOR, SIGN, SIZE, SPACE
 from pipeline.step import Signal
 from pipeline.text import CodePoints
-from schemas.manifest import Resource
 
 ITEMS = 4
 """Items from which a line is a menu, as in the cleaner `boilerplate`; pairs such as `A | B` are none."""
@@ -63,10 +62,6 @@ class Lines(Signal):
     def adds(self) -> Mapping[str, pa.DataType]:
         """Six shares, float64."""
         return dict.fromkeys(_COLUMNS, pa.float64())
-
-    def resources(self) -> Sequence[Resource]:
-        """None: marks and Unicode's classes alone."""
-        return ()
 
     def measure(self, batch: pa.RecordBatch) -> list[pa.Array]:
         """Return the columns of `adds`."""
