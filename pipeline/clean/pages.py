@@ -39,7 +39,7 @@ _LONG = 12  # characters of a line whose end tells whether its phrase is whole
 _UNFINISHED = re.compile(r"(?:[^\W_]|[，、,-])$")
 _HEADER = re.compile(r"(?![^\s：:]{1,8}[：:])[^\W_](?:[^\W_]|[ \u3000·—《》（）()\-－0-9]){3,}")
 _DIGITS = re.compile(r"\d+")
-_NEWLINE, _PLAIN, _DIGIT, _PAGE, _BLANK = 1, 2, 4, 8, 16
+_NEWLINE, _PLAIN, _DIGIT, _PAGE, _BLANK, _LATIN_PAGE = 1, 2, 4, 8, 16, 32
 
 
 class Pages(Cleaner):
@@ -192,7 +192,8 @@ def _table() -> npt.NDArray[np.uint8]:
         table[first : last + 1] = _PLAIN
     table[0x30:0x3A] = _PLAIN | _DIGIT
     table[[ord(char) for char in "，、,-"]] = _PLAIN
-    table[[ord(char) for char in "页頁Pp"]] |= _PAGE
+    table[[ord(char) for char in "页頁"]] |= _PAGE
+    table[[ord(char) for char in "Pp"]] |= _LATIN_PAGE
     table[10] = _NEWLINE
     table[[9, 32]] = _BLANK
     return table
@@ -200,28 +201,35 @@ def _table() -> npt.NDArray[np.uint8]:
 
 @njit(cache=True, nogil=True)
 def _suspects(points: Any, starts: Any, table: Any, suspect: Any) -> None:
-    """Mark rows with a short line that holds a digit and a word for page, or three short ones after cut phrases."""
-    top = np.uint32(0xFFFF)
+    """Mark rows with a short line that holds a digit and a word for page, or three short ones where pages may end.
+
+    Page is a word for page at the beginning of a line only, by its first letter. Pages may end after a cut phrase, at
+    page distance.
+    """
+    top, near = np.uint32(0xFFFF), np.uint64(_NEAR)
     for row in range(len(starts) - 1):
         count = size = 0
+        counted: Any = np.uint64(starts[row])
         cut = False  # whether the last line that was not short ended in the middle of a phrase
-        seen = last = np.uint8(0)
+        seen = last = first = np.uint8(0)
         end = np.uint64(starts[row + 1])
         for i in range(np.uint64(starts[row]), end + np.uint64(1)):
             bits = table[min(points[i], top)] if i < end else np.uint8(_NEWLINE)
             if bits & _NEWLINE:
+                if size and size <= LONGEST and cut and i - counted >= near:
+                    count += 1
+                    counted = i
                 if size > LONGEST or (size >= _LONG and not seen & _DIGIT):
-                    count += cut and size <= LONGEST
                     cut = bool(last & _PLAIN)
-                elif size:
-                    count += cut
-                    if seen & _DIGIT and seen & _PAGE:
-                        count = _LEAST
+                elif size and seen & _DIGIT and (seen & _PAGE or first & _LATIN_PAGE):
+                    count = _LEAST
                 size = 0
-                seen = last = np.uint8(0)
+                seen = last = first = np.uint8(0)
                 if count >= _LEAST:
                     break
             elif not bits & _BLANK:
+                if size == 0:
+                    first = bits
                 size += 1
                 seen |= bits
                 last = bits

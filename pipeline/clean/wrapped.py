@@ -29,7 +29,7 @@ NARROWEST = 32
 # By hand: lines that end in the middle of a phrase which are needed to tell; how many of them must be full; what part
 # of the width is full (fonts differ in how wide letters are); how many lines may be wider.
 _LINES, _FULL, _TOLERANCE, _WIDER = 4, 0.8, 0.94, 0.1
-_PLAIN, _WIDE, _NEWLINE, _BLANK = 1, 2, 4, 8
+_PLAIN, _WIDE, _NEWLINE, _MARK, _CODE = 1, 2, 4, 8, 16
 _WIDE_CHARACTER = re.compile(
     "[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\U00020000-\U0003ffff]"
 )
@@ -66,11 +66,11 @@ class Wrapped(Cleaner):
         """Return the batch with joined lines and the count."""
         column = batch.column("text")
         text = CodePoints.of(column)
-        unfinished = np.zeros(len(text), np.int64)
-        _unfinished(text.points, text.starts, _table(), unfinished)
+        alike = np.zeros(len(text), np.int64)
+        _alike(text.points, text.starts, _table(), alike)
         counts = np.zeros(len(text), np.int64)
         texts: dict[int, str] = {}
-        for row in np.flatnonzero(unfinished >= _LINES).tolist():
+        for row in np.flatnonzero(alike >= _LINES - 1).tolist():
             joined, counts[row] = unwrap(column[row].as_py())
             if counts[row]:
                 texts[row] = joined
@@ -180,7 +180,7 @@ def _between(line: str, after: str) -> str:
 
 @cache
 def _table() -> npt.NDArray[np.uint8]:
-    """Return for each code point, uint8, (0x10000,): may end in mid-phrase, two columns, line feed, blank."""
+    """Return for each code point, uint8, (0x10000,): may end in mid-phrase, two columns, line feed, mark, of code."""
     table = np.zeros(0x10000, np.uint8)
     for first, last in ((0x30, 0x39), (0x41, 0x5A), (0x61, 0x7A), (0xC0, 0x24F), (0x400, 0x52F), (0x1E00, 0x1EFF)):
         table[first : last + 1] = _PLAIN
@@ -188,29 +188,38 @@ def _table() -> npt.NDArray[np.uint8]:
         table[first : last + 1] = _WIDE
     for first, last in ((0x3040, 0x30FF), (0x3400, 0x9FFF), (0xAC00, 0xD7A3)):
         table[first : last + 1] |= _PLAIN
+    table[[ord(mark) for mark in "，。、；：？！’”』」）"]] |= _MARK
+    table[[ord(mark) for mark in ",.;?!) "]] = _MARK
+    table[[ord(mark) for mark in "\t|{}<>=\\"]] = _CODE
     table[0x2D] = _PLAIN
     table[10] = _NEWLINE
-    table[[9, 32]] = _BLANK
     return table
 
 
 @njit(cache=True, nogil=True)
-def _unfinished(points: Any, starts: Any, table: Any, unfinished: Any) -> None:
-    """Count the lines of each row that are wide enough, end in the middle of a phrase, and have a line after them."""
+def _alike(points: Any, starts: Any, table: Any, alike: Any) -> None:
+    """Count the lines of each row that may have been cut and are, within a quarter, as wide as the one before that may.
+
+    Such a line is wide enough, ends in the middle of a phrase, holds a mark and no code, and has a line after it.
+    """
     top = np.uint32(0xFFFF)
     for row in range(len(starts) - 1):
-        count = 0
-        width = 0
-        last = np.uint8(0)
-        pending = False
+        count = width = before = pending = 0
+        seen = last = np.uint8(0)
         for i in range(np.uint64(starts[row]), np.uint64(starts[row + 1])):
             bits = table[min(points[i], top)]
             if bits & _NEWLINE:
-                pending = width >= NARROWEST and bool(last & _PLAIN)
+                pending = 0
+                if width >= NARROWEST and last & _PLAIN and seen & (_MARK | _CODE) == _MARK:
+                    pending = width
                 width = 0
+                seen = np.uint8(0)
             else:
-                count += pending
-                pending = False
+                if pending:
+                    count += abs(pending - before) * 4 <= pending
+                    before = pending
+                    pending = 0
                 width += 1 + ((bits & _WIDE) >> 1)
+                seen |= bits
             last = bits
-        unfinished[row] = count
+        alike[row] = count
