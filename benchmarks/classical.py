@@ -186,7 +186,7 @@ def vocabulary(texts: list[Tokens], rows: list[Source]) -> tuple[npt.NDArray[np.
     return known, best
 
 
-@njit(cache=True)
+@njit
 def features(tokens: Any, begin: int, end: int, known: Any, slots: Any, places: Any) -> int:
     """Write which weights a stretch of text has, one by one, to `places`, and return how many."""
     used = 0
@@ -205,7 +205,7 @@ def features(tokens: Any, begin: int, end: int, known: Any, slots: Any, places: 
     return used
 
 
-@njit(cache=True)
+@njit
 def descend(
     tokens: Any, starts: Any, cumulated: Any, half: int, draws: Any, known: Any, slots: Any, weights: Any
 ) -> None:
@@ -235,7 +235,7 @@ def descend(
             weights[place] -= RATE * slope / np.sqrt(squares[place])
 
 
-@njit(cache=True)
+@njit
 def called_classical(tokens: Any, length: int, known: Any, slots: Any, weights: Any) -> float:
     """Return the share of a text's stretches of `length` characters whose sum is above zero."""
     places = np.empty(2 * length, np.int64)
