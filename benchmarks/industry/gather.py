@@ -60,7 +60,8 @@ def contents(git: Path, wanted: list[str]) -> Iterator[str]:
     """Yield the text of blobs, by their hashes, in order."""
     command = ["git", "-C", str(git), "cat-file", "--batch"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         for sha in wanted:
             process.stdin.write(f"{sha}\n".encode())
             process.stdin.flush()
@@ -119,19 +120,19 @@ def read_tsv(text: str, part: dict[str, Any]) -> Iterator[Record]:
         yield row[part["class"]], "\n".join(row[k] for k in part["text"])
 
 
-def read_text(text: str, part: dict[str, Any]) -> Iterator[Record]:
+def read_text(text: str, _: dict[str, Any]) -> Iterator[Record]:
     """Yield the pieces of a Markdown or text file, without front matter and addresses."""
     for piece in pieces(_TAGS.sub("", _IMAGE.sub("", _FRONT.sub("", text)))):
         yield None, piece
 
 
-def read_html(text: str, part: dict[str, Any]) -> Iterator[Record]:
+def read_html(text: str, _: dict[str, Any]) -> Iterator[Record]:
     """Yield the pieces of the text of a page."""
     for piece in pieces(html.unescape(_TAGS.sub("\n", text))):
         yield None, piece
 
 
-def read_chinaxiv(text: str, part: dict[str, Any]) -> Iterator[Record]:
+def read_chinaxiv(text: str, _: dict[str, Any]) -> Iterator[Record]:
     """Yield class and pieces of a paper; the class is that of the Chinese Library Classification."""
     found = re.search(r"分\s*类\s*号[^A-Za-z0-9\n]{0,8}([A-Z]{1,2}\s?\d{0,2})", text[:CHINAXIV_HEAD])
     if found:
@@ -139,7 +140,7 @@ def read_chinaxiv(text: str, part: dict[str, Any]) -> Iterator[Record]:
             yield found.group(1).replace(" ", ""), piece
 
 
-def read_headlines(text: str, part: dict[str, Any]) -> Iterator[Record]:
+def read_headlines(text: str, _: dict[str, Any]) -> Iterator[Record]:
     """Yield the items of a day's news whose headline has words of one industry alone."""
     known = classes("headline")
     for item in text.split("\n### ")[1:]:
@@ -149,7 +150,7 @@ def read_headlines(text: str, part: dict[str, Any]) -> Iterator[Record]:
             yield next(word for word in known if word in title), html.unescape(_TAGS.sub("\n", body))
 
 
-def read_policies(text: str, part: dict[str, Any]) -> Iterator[Record]:
+def read_policies(text: str, _: dict[str, Any]) -> Iterator[Record]:
     """Yield the pieces of each document in a dump of statements that insert one."""
     for statement in re.split(r"(?i)\binsert into ge_policy_raw", text)[1:]:
         body = html.unescape(_TAGS.sub("\n", statement))
@@ -157,13 +158,13 @@ def read_policies(text: str, part: dict[str, Any]) -> Iterator[Record]:
             yield None, piece
 
 
-def read_dialogues(text: str, part: dict[str, Any]) -> Iterator[Record]:
+def read_dialogues(text: str, _: dict[str, Any]) -> Iterator[Record]:
     """Yield the dialogues of a file that prints them as lists."""
     for found in re.finditer(r"'dialog': \[(.*?)\]", text):
         yield None, found.group(1).replace("\\n", "\n").replace("'", "")
 
 
-def read_xiezhi(text: str, part: dict[str, Any]) -> Iterator[Record]:
+def read_xiezhi(text: str, _: dict[str, Any]) -> Iterator[Record]:
     """Yield questions with the discipline that all their known labels agree on."""
     known = classes("discipline")
     for line in text.splitlines():
@@ -173,7 +174,7 @@ def read_xiezhi(text: str, part: dict[str, Any]) -> Iterator[Record]:
             yield said[0], f"{row['question']}\n{row['options']}"
 
 
-def read_toutiao(text: str, part: dict[str, Any]) -> Iterator[Record]:
+def read_toutiao(text: str, _: dict[str, Any]) -> Iterator[Record]:
     """Yield class and headline of lines of `_!_`-separated fields."""
     for line in text.splitlines():
         row = line.split("_!_")
@@ -181,26 +182,33 @@ def read_toutiao(text: str, part: dict[str, Any]) -> Iterator[Record]:
             yield row[2], row[3]
 
 
-def read_lines(text: str, part: dict[str, Any]) -> Iterator[Record]:
+def read_lines(text: str, _: dict[str, Any]) -> Iterator[Record]:
     """Yield the lines of a file whose words stand apart."""
     for line in text.splitlines():
         yield None, line.replace(" ", "").replace("\t", "\n")
 
 
-def read_thuc(text: str, part: dict[str, Any]) -> Iterator[Record]:
+def read_thuc(text: str, _: dict[str, Any]) -> Iterator[Record]:
     """Yield class and headline of lines of headline, tab and number of the class."""
     for line in text.splitlines():
         headline, _, number = line.partition("\t")
         yield number, headline
 
 
-def read_captions(text: str, part: dict[str, Any]) -> Iterator[Record]:
+def read_captions(text: str, _: dict[str, Any]) -> Iterator[Record]:
     """Yield the descriptions in a script of data."""
     for found in re.finditer(r'"description": "(.*?)"[,\n]', text):
         yield None, found.group(1).replace("\\n", "\n")
 
 
-SCHEMES = {"chinaxiv": "clc", "tsv": "discipline", "xiezhi": "discipline", "toutiao": "toutiao", "thuc": "thuc", "headlines": "headline"}
+SCHEMES = {
+    "chinaxiv": "clc",
+    "tsv": "discipline",
+    "xiezhi": "discipline",
+    "toutiao": "toutiao",
+    "thuc": "thuc",
+    "headlines": "headline",
+}
 
 
 def pieces(text: str) -> list[str]:

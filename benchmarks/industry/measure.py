@@ -2,9 +2,10 @@
 
     python benchmarks/industry/measure.py TEXTS.jsonl > benchmarks/industry.md
 
-The sources that may be trained on are dealt into folds, so that each industry is in all of them; terms and model are
-learned without one fold and judged by it, and by the sources that are never trained on. This is repeated with other
-deals. A text counts so that every industry weighs the same, and a source by the square root of its texts.
+What ships has learned from every source that may be trained on, and is judged by sources that may not. Then the sources
+that may be trained on are dealt into folds, so that each industry is in all of them as far as it goes; terms and model
+are learned without one fold and judged by it, and this is repeated with another deal. A text counts so that every
+industry weighs the same, and a source by the square root of its texts.
 
 Trade: labels are the sources' own and some are wrong, so no classifier reaches 1; and a source is left out with its
 whole kind of text, which is harder than a corpus that resembles the training texts.
@@ -18,15 +19,16 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-
 from corpus import LABELS, Corpus
-from pipeline.signals.industry import Classifier
 from train import fit, importance
+
+from pipeline.signals.industry import Classifier
 
 FOLDS, DEALS = 4, 2
 NONE = 1.0  # vote for `other` where terms alone decide
 SYSTEMS = ("terms", "model", "both")
 Labels = npt.NDArray[np.int64]
+Answers = tuple[Labels, dict[str, Labels]]
 
 
 def folds(corpus: Corpus, seed: int) -> dict[str, int]:
@@ -42,25 +44,30 @@ def folds(corpus: Corpus, seed: int) -> dict[str, int]:
     return dealt
 
 
-def answers(corpus: Corpus, words: list[frozenset[str]]) -> Iterator[tuple[Labels, dict[str, Labels]]]:
-    """Yield the rows that a split judges, and what each system said of them."""
+def splits(corpus: Corpus) -> Iterator[tuple[Labels, Labels]]:
+    """Yield the rows to learn from and those to judge by: all that may be trained on first, then each fold left out."""
+    yield np.flatnonzero(corpus.trainable), np.flatnonzero(~corpus.trainable)
     for seed in range(DEALS):
         dealt = folds(corpus, seed)
         of = np.array([dealt.get(source, -1) for source in corpus.sources])
         for fold in range(FOLDS):
-            learned = np.flatnonzero(corpus.trainable & (of != fold))
-            judged = np.flatnonzero(~corpus.trainable | (of == fold))
-            lexicon, _, model = fit(corpus.take(learned), [words[row] for row in learned])
-            classifier, texts = Classifier(lexicon, model), corpus.take(judged)
-            votes = classifier.votes(texts.texts)
-            alone = votes.sums.copy()
-            alone[:, LABELS.index("other")] = NONE
-            said = {
-                "terms": alone.argmax(axis=1),
-                "model": model.scores(texts.folded()).argmax(axis=1),
-                "both": classifier.scores(texts.texts, votes).argmax(axis=1),
-            }
-            yield judged, said
+            yield np.flatnonzero(corpus.trainable & (of != fold)), np.flatnonzero(of == fold)
+
+
+def answers(corpus: Corpus, words: list[frozenset[str]]) -> Iterator[Answers]:
+    """Yield the rows that a split judges, and what each system said of them."""
+    for learned, judged in splits(corpus):
+        lexicon, _, model = fit(corpus.take(learned), [words[row] for row in learned])
+        classifier, texts = Classifier(lexicon, model), corpus.take(judged)
+        votes = classifier.votes(texts.texts)
+        alone = votes.sums.copy()
+        alone[:, LABELS.index("other")] = NONE
+        said = {
+            "terms": alone.argmax(axis=1),
+            "model": model.scores(texts.folded()).argmax(axis=1),
+            "both": classifier.scores(texts.texts, votes).argmax(axis=1),
+        }
+        yield judged, said
 
 
 def confusion(truth: Labels, said: Labels, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -81,53 +88,57 @@ def line(*cells: object) -> str:
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
-def write(corpus: Corpus, all_answers: list[tuple[Labels, dict[str, Labels]]], seconds: float) -> Iterator[str]:
+def joined(found: list[Answers]) -> Answers:
+    """Return the answers of some splits end to end."""
+    return np.concatenate([rows for rows, _ in found]), {s: np.concatenate([a[s] for _, a in found]) for s in SYSTEMS}
+
+
+def table_of(corpus: Corpus, found: Answers, system: str) -> npt.NDArray[np.float64]:
+    """Return the confusion of a system over some answers."""
+    rows, said = found
+    return confusion(corpus.labels[rows], said[system], importance(corpus.sources[rows], corpus.labels[rows]))
+
+
+def write(corpus: Corpus, found: list[Answers], seconds: float) -> Iterator[str]:
     """Yield the lines of the report."""
-    rows = np.concatenate([judged for judged, _ in all_answers])
-    said = {name: np.concatenate([each[name] for _, each in all_answers]) for name in SYSTEMS}
-    truth, trainable = corpus.labels[rows], corpus.trainable[rows]
+    parts = {"never trained on": joined(found[:1]), "left out": joined(found[1:])}
     yield "<!-- made by benchmarks/industry/measure.py -->\n"
+    others, sources = (len(set(corpus.sources[corpus.trainable == use])) for use in (False, True))
     yield (
-        f"{len(corpus):,} texts, {corpus.trainable.sum():,} of {len(set(corpus.sources[corpus.trainable]))} sources that "
-        f"may be trained on, the rest of {len(set(corpus.sources[~corpus.trainable]))} that may not. {len(all_answers)} "
-        f"splits ({DEALS} deals of {FOLDS} folds), {seconds / len(all_answers):.0f} CPU seconds each, training and judging.\n"
+        f"{len(corpus):,} texts. `never trained on`: {len(parts['never trained on'][0]):,} of {others} sources, judged by "
+        f"what ships, which learned from all of the other {sources}. `left out`: {corpus.trainable.sum():,} of these, "
+        f"judged by what learned from three quarters of them ({DEALS} deals of {FOLDS} folds, whole sources). "
+        f"{seconds / len(found):.0f} CPU seconds for each training and its judging, on a machine with other work.\n"
     )
     yield "Macro F1 of the nine industries:\n"
-    yield line("judged by", *SYSTEMS)
+    yield line("sources", *SYSTEMS)
     yield line(*["---"] * (len(SYSTEMS) + 1))
-    for name, chosen in (("sources left out", trainable), ("sources never trained on", ~trainable), ("all", trainable | True)):
-        weights = importance(corpus.sources[rows][chosen], truth[chosen])
-        macro = [figures(confusion(truth[chosen], said[s][chosen], weights))[:-1, 2].mean() for s in SYSTEMS]
-        yield line(name, *(f"{value:.3f}" for value in macro))
-    weights = importance(corpus.sources[rows], truth)
-    table = confusion(truth, said["both"], weights)
-    yield "\nBoth, all sources, by industry; least and greatest F1 of a split:\n"
-    yield line("industry", "precision", "recall", "F1", "least", "greatest")
-    yield line(*["---"] * 6)
-    each = np.array([_of_split(corpus, judged, answer["both"]) for judged, answer in all_answers])
-    for k, name in enumerate(LABELS):
-        cells = [f"{value:.3f}" for value in (*figures(table)[k], np.nanmin(each[:, k]), np.nanmax(each[:, k]))]
-        yield line(name, *cells)
-    yield "\nWhat was said (columns) of what is (rows), in percent:\n"
-    yield line("", *LABELS)
-    yield line(*["---"] * (len(LABELS) + 1))
-    for k, name in enumerate(LABELS):
-        yield line(name, *(f"{100 * share:.0f}" for share in table[k] / max(table[k].sum(), 1e-12)))
-    yield "\nBy source, texts and share that was right (both):\n"
-    yield line("source", "trained on elsewhere", "industry", "texts", "right")
+    for name, part in parts.items():
+        yield line(name, *(f"{figures(table_of(corpus, part, s))[:-1, 2].mean():.3f}" for s in SYSTEMS))
+    for name, part in parts.items():
+        yield from _by_industry(corpus, name, part)
+    each = np.array([figures(table_of(corpus, one, "both"))[:-1, 2].mean() for one in found[1:]])
+    yield f"\nMacro F1 of a single fold that is left out (both): {each.min():.3f} to {each.max():.3f}.\n"
+    yield "Texts of each source and share that was right (both):\n"
+    yield line("sources", "source", "industry", "texts", "right")
     yield line(*["---"] * 5)
-    shares: dict[tuple[str, str, str], list[float]] = defaultdict(list)
-    for source, label, right in zip(corpus.sources[rows], truth, said["both"] == truth, strict=True):
-        use = "yes" if corpus.trainable[corpus.sources == source][0] else "no"
-        shares[LABELS[label], source, use].append(float(right))
-    for (name, source, use), found in sorted(shares.items()):
-        count = int(((corpus.sources == source) & (corpus.labels == LABELS.index(name))).sum())
-        yield line(source, use, name, count, f"{np.mean(found):.2f}")
+    for name, (rows, said) in parts.items():
+        right: dict[tuple[str, str], list[bool]] = defaultdict(list)
+        for row, answer in zip(rows.tolist(), said["both"].tolist(), strict=True):
+            right[LABELS[corpus.labels[row]], corpus.sources[row]].append(answer == corpus.labels[row])
+        for (label, source), marks in sorted(right.items()):
+            count = len(marks) // (1 if name == "never trained on" else DEALS)
+            yield line(name, source, label, count, f"{np.mean(marks):.2f}")
 
 
-def _of_split(corpus: Corpus, judged: Labels, said: Labels) -> npt.NDArray[np.float64]:
-    truth = corpus.labels[judged]
-    return figures(confusion(truth, said, importance(corpus.sources[judged], truth)))[:, 2]
+def _by_industry(corpus: Corpus, name: str, part: Answers) -> Iterator[str]:
+    table = table_of(corpus, part, "both")
+    yield f"\nSources {name} (both): figures, and what was said (columns) of what is (rows), in percent:\n"
+    yield line("", "precision", "recall", "F1", *LABELS)
+    yield line(*["---"] * (len(LABELS) + 4))
+    for k, label in enumerate(LABELS):
+        shares = (f"{100 * share:.0f}" for share in table[k] / max(table[k].sum(), 1e-12))
+        yield line(label, *(f"{value:.2f}" for value in figures(table)[k]), *shares)
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
 """Which words speak for an industry, and how much: the list of terms, learned from texts.
 
 A word's rate in an industry is the mean over its sources of the share of texts that hold it, so that a large source
-counts no more than others; sources with few texts count less. Its weight is the logarithm of that rate over the greatest
-rate in another industry or in none. A word is a term of the industry that uses it most, if two sources at least show it
-there; those that tell most (rate times weight) are taken.
+counts no more than others; sources with few texts count less. Its weight is the logarithm of that rate over the
+greatest rate in another industry or in none. A word is a term of the industry that uses it most, if two sources at
+least show it there; those that tell most (rate times weight) are taken.
 
 Trade: frequencies, no meaning. A word that two sources share by chance (a greeting, a name) can become a term; `NOT`
 lists those that were seen and struck out, and function words are no terms.
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-
 from corpus import LABELS
+
 from pipeline.tables import lines_of
 
 NOT = Path(__file__).parent / "not_terms.txt"

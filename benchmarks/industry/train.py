@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import yaml
-
 import terms
+import yaml
 from corpus import LABELS, Corpus
+
 from pipeline.lexicon.files import Lexicon, parse
 from pipeline.models.file import write_model
 from pipeline.models.form import REVISION
@@ -36,8 +36,8 @@ version: "1.0"
 license: {LICENSE}
 language: zh
 ---
-# Made by benchmarks/industry/train.py out of the texts of pipeline/models/data/industry_sources.tsv, which names their
-# licences; words struck out by hand stand in benchmarks/industry/not_terms.txt. weight: natural logarithm of how many
+# Made by benchmarks/industry/train.py out of the texts that pipeline/models/data/industry_sources.tsv names with their
+# licences; words struck out by hand are in benchmarks/industry/not_terms.txt. weight: natural logarithm of how many
 # times more often a text of the industry holds the term than others do, 4 at most.
 term\tcategory\tweight\tflags
 """
@@ -92,7 +92,7 @@ def main() -> None:
 
 
 def _sources(texts: Corpus, known: dict[str, dict[str, str]]) -> str:
-    lines = ["# What pipeline/models/data/industry.model and pipeline/signals/data/industry.tsv were made of. Licence: CC0-1.0."]
+    lines = ["# What industry.model and industry.tsv were made of. Licence of this list: CC0-1.0."]
     lines.append("# source\trepository on GitHub\tcommit\tlicence\tkind\ttexts of each industry")
     for name in sorted(set(texts.sources.tolist())):
         counts = Counter(LABELS[label] for label in texts.labels[texts.sources == name])

@@ -98,7 +98,7 @@ class Votes:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A list of terms and a model of the same industries. Raises RecipeError where the model lacks one of the list's."""
+    """A list of terms and a model. Raises RecipeError where the model lacks an industry of the list, or `other`."""
 
     lexicon: Lexicon
     linear: Linear

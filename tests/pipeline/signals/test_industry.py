@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,17 +16,7 @@ from pipeline.signals.industry import EVIDENCE, OTHER, Industry
 from pipeline.text import CodePoints
 from schemas.errors import RecipeError
 
-CASES = {
-    "agriculture": "水稻移栽后要浅水勤灌，适时追施氮肥，注意防治稻飞虱和纹枯病，收获前十天断水，亩产可达六百公斤。",
-    "culture": "这幅山水画是清代画家的代表作，笔墨苍润，题跋出自名家之手，现藏博物馆，曾在书法绘画展览中展出。",
-    "education": "新学期开学，班主任组织学生开展课堂教学活动，教师按照课程标准备课，引导学生主动学习，家长会上交流了教学情况。",
-    "finance": "央行下调存款准备金率，银行贷款利率随之走低，债券基金净值上涨，投资者关注上市公司分红与股票市场估值。",
-    "government": "国务院办公厅印发通知，要求各省、自治区、直辖市人民政府深化“放管服”改革，优化政务服务，加强基层治理。",
-    "health": "患者因咳嗽、发热三天就诊，医生诊断为肺炎，给予抗生素治疗，建议复查血常规和胸部影像，注意药物不良反应。",
-    "law": "原告诉称被告拒不履行合同义务，请求法院判令被告赔偿损失并承担诉讼费用。本院认为，被告的行为构成违约。",
-    "manufacturing": "车间采用数控机床加工零件，经热处理和焊接后装配，检验铸件的硬度、表面粗糙度和公差，提高合金钢的耐磨性能。",
-    "software": "安装依赖后运行命令启动服务器，在配置文件中设置端口，调用接口返回数据，组件的属性和参数见文档，代码已提交仓库。",
-}
+CASES: dict[str, str] = yaml.safe_load((Path(__file__).parent / "industry_cases.yaml").read_text(encoding="utf-8"))
 HANT = "患者因咳嗽、發熱三天就診，醫生診斷為肺炎，給予抗生素治療，建議複查血常規和胸部影像，注意藥物不良反應。"
 LIST = """---
 name: own
