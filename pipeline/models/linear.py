@@ -195,18 +195,29 @@ def _places(points: Any, begin: int, end: int, shift: Any, seen: Any, stamp: Any
 
 
 @njit(cache=True, nogil=True)
+def _next_stamp(stamp: int, seen: Any) -> int:
+    """Return the mark of the next text; the table, small so that it stays in fast memory, is cleared when they end."""
+    if stamp == 65_535:
+        seen[:] = 0
+        return 1
+    return stamp + 1
+
+
+@njit(cache=True, nogil=True)
 def _score(points: Any, starts: Any, weights: Any, scales: Any, bias: Any, out: Any) -> None:
     """Fill `out`, float64, (rows, regressions), with log odds."""
     longest = 1
     for row in range(len(starts) - 1):
         longest = max(longest, starts[row + 1] - starts[row])
-    seen = np.zeros(len(weights), np.uint32)
+    seen = np.zeros(len(weights), np.uint16)
     found = np.empty(longest * ORDERS, np.int64)
     shift = np.uint64(64 - np.int64(np.round(np.log2(len(weights)))))
+    stamp = 0
     regressions = weights.shape[1]
     totals = np.empty(regressions, np.int64)
     for row in range(len(starts) - 1):
-        count = _places(points, starts[row], starts[row + 1], shift, seen, np.uint32(row + 1), found)
+        stamp = _next_stamp(stamp, seen)
+        count = _places(points, starts[row], starts[row + 1], shift, seen, stamp, found)
         totals[:] = 0
         for k in range(count):
             for label in range(regressions):
@@ -232,12 +243,12 @@ def _learn(
     longest = 1
     for row in range(len(starts) - 1):
         longest = max(longest, starts[row + 1] - starts[row])
-    seen = np.zeros(len(weights), np.uint32)
+    seen = np.zeros(len(weights), np.uint16)
     found = np.empty(longest * ORDERS, np.int64)
     shift = np.uint64(64 - np.int64(np.round(np.log2(len(weights)))))
-    stamp = np.uint32(0)
+    stamp = 0
     for row in rows:
-        stamp += np.uint32(1)
+        stamp = _next_stamp(stamp, seen)
         count = _places(points, starts[row], starts[row + 1], shift, seen, stamp, found)
         if count == 0:
             continue
