@@ -45,7 +45,7 @@ CASES = {
     "runes": ("ᚠᚢᚦᚨᚱᚲᚷᚹᚺᚾᛁᛃ", "und", ""),
     "address-in-chinese-words": ("https://example.org/the/path see list below please", "en", ""),
     "vietnamese": ("Không có gì quý hơn độc lập tự do, đó là điều ai cũng biết.", "vi", ""),
-    "commands": ("再安装 kubernetes containerd prometheus alertmanager 四个", "zh", "Hans"),
+    "commands": ("再来 spaghetti carbonara mozzarella tiramisu 四道", "zh", "Hans"),
     "french-with-han": ("Le mot 中 veut dire milieu, et 国 veut dire pays, royaume ou état.", "fr", "Hans"),
     "few-letters": ("Ok, 12!", "und", ""),
     "digits": ("2020-01-01 12:00:00", "und", ""),
