@@ -3,8 +3,8 @@
 Characters are folded to Simplified first, so that one table serves both scripts, and every mark of punctuation is one
 and the same. `benchmarks/classical.py` trains the table on texts of both kinds and names them.
 
-Trade: two neighbours are all the context there is. Vernacular novels count as modern; modern prose that quotes more
-than it says counts as classical.
+Trade: two neighbours are all the context there is. Vernacular novels and plays before 1900 lie between the two kinds
+and go by their wording; modern prose that quotes more than it says counts as classical.
 """
 
 from functools import cache

@@ -101,7 +101,7 @@ class Language(Signal):
         _profile(text.points, text.starts, self.max_chars, classes.table(), classical.weights(), out)
         features = dict(zip(_FEATURES, out.T, strict=True))
         lang = _by_script(features)
-        _detect(text, lang)
+        _detect(text, lang, features)
         chinese = np.isin(lang, CHINESE)
         mixed = (chinese | (lang == "en")) & _mixed(features)
         spans, share = spans_of(text, np.flatnonzero(chinese & _may_hold_others(features)), self.max_chars)
@@ -157,10 +157,17 @@ def _mixed(f: Features) -> npt.NDArray[np.bool_]:
     return mixed
 
 
-def _detect(text: CodePoints, lang: npt.NDArray[np.object_]) -> None:
-    """Fill the rows that the script left open, in place."""
+def _detect(text: CodePoints, lang: npt.NDArray[np.object_], f: Features) -> None:
+    """Fill the rows that the script left open, in place.
+
+    Where as many Han characters as Latin words stand together, Latin that is no English is names, terms and commands in
+    a Chinese text.
+    """
     rows = np.flatnonzero(lang == "")
-    lang[rows] = [said or UNDETERMINED for said in languages_of(text.points, text.starts[rows], text.starts[rows + 1])]
+    said = languages_of(text.points, text.starts[rows], text.starts[rows + 1])
+    lang[rows] = [name or UNDETERMINED for name in said]
+    terms = (f["han"] >= 4) & (f["han"] >= f["words"]) & (f["latin"] > f["cyrillic"] + f["other"])
+    lang[rows] = np.where(terms[rows] & (lang[rows] != "en"), "zh", lang[rows])
 
 
 @njit(cache=True, nogil=True)
