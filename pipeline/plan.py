@@ -159,7 +159,7 @@ class Plan:
             if source.hub and (source.internal or Path(source.hub.name).is_absolute()):
                 entry["hub"]["name"] = Path(source.hub.name).name
         # What follows from `overlap` and `passages` stands there alone, so that the recipe can be read again.
-        recipe["steps"] = [step.spec() for step in self.steps if step.kind not in FIELDS]
+        recipe["steps"] = [step.public_spec() for step in self.steps if step.kind not in FIELDS]
         if self.recipe.overlap is not None:
             recipe["overlap"]["eval"] = [Path(path).name for path in self.recipe.overlap.eval]
         rules = [rule for rule in self.rules if rule != NO_OVERLAP]

@@ -65,6 +65,10 @@ class Step(BaseModel):
         """The step as a recipe writes it, defaults filled in; `build` gives the same step back."""
         return {"kind": self.kind, **self.model_dump(mode="json")}
 
+    def public_spec(self) -> dict[str, Any]:
+        """The step as a manifest writes it, where no absolute path may stand."""
+        return self.spec()
+
     def identity(self) -> dict[str, Any]:
         """What enters the fingerprint: kind, behaviour revision, parameters and resource hashes."""
         return {

@@ -1,9 +1,10 @@
 """Where words end around a hit: 性 in 性能 and 市长 in 南京市长江大桥 are not what a list means by 性 and 市长.
 
-A border of a hit is in doubt only when the characters on its two sides stand together in some word of jieba's
-dictionary. Only there a window of the text is cut into words. A hit whose borders the cut keeps stands. One that the
-cut breaks stands when its own reading needs no more single characters and pieces than the other, because jieba does
-not know the term (微信 in 加微信号码), or because the cut word is made of it (人民 in 中华人民共和国).
+A border of a hit is in doubt only when the characters on its two sides stand together, alone or with a third one, in
+some word of jieba's dictionary. Only there a window of the text is cut into words. A hit whose borders the cut keeps
+stands. One that the cut breaks stands when its own reading needs no more single characters and pieces than the other,
+because jieba does not know the term (微信 in 加微信号码), or because the cut word is made of it (人民 in
+中华人民共和国).
 
 Trade: the dictionary is the judge, so a new word around a term is not seen, and a window is five characters a side.
 """
@@ -22,19 +23,18 @@ from pipeline.tables import lines_of
 from pipeline.text import CodePoints
 
 WINDOW = 5
-_BITS = 1 << 22  # of the set of pairs: 0.5 MB
+_BITS = 1 << 23  # of the set of parts of words: 1 MB for about half a million
 _LABEL = np.uint32(0x3FFFF)
 INSIDE = 2  # of the marks of a cut: 1 begins a word, INSIDE does not, 0 was not looked at
 
 
 @cache
-def pairs() -> npt.NDArray[np.uint8]:
-    """Return the set of pairs of characters that stand together in a word of jieba's dictionary, as bits."""
+def word_parts() -> npt.NDArray[np.uint8]:
+    """Return the set of jieba's words of two characters, and of every three in a row of its longer words, as bits."""
     text = files("jieba").joinpath("dict.txt").read_text(encoding="utf-8")
     words = "\n".join(line.split(" ", 1)[0] for line in text.splitlines())
-    points = np.frombuffer(words.encode("utf-32-le"), np.uint32)
     bits = np.zeros(_BITS // 8, np.uint8)
-    _add_pairs(points, bits)
+    _add_parts(np.frombuffer(f"\n{words}\n".encode("utf-32-le"), np.uint32), bits)
     return bits
 
 
@@ -46,17 +46,31 @@ def function_characters() -> npt.NDArray[np.uint32]:
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _bit(left: Any, right: Any) -> Any:
-    mixed = np.uint64(left) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(right) * np.uint64(0xC2B2AE3D27D4EB4F)
-    return mixed >> np.uint64(42)
+def _bit(left: Any, middle: Any, right: Any) -> Any:
+    """Return the place of three characters in the set; `right` is 0 for a word of two."""
+    mixed = np.uint64(left) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(middle) * np.uint64(0xC2B2AE3D27D4EB4F)
+    return (mixed + np.uint64(right) * np.uint64(0x165667B19E3779F9)) >> np.uint64(41)
 
 
 @njit(cache=True, nogil=True)
-def _add_pairs(points: Any, bits: Any) -> None:
-    for i in range(len(points) - 1):
-        if points[i] != 10 and points[i + 1] != 10:
-            bit = _bit(points[i], points[i + 1])
-            bits[bit >> np.uint64(3)] |= np.uint8(1 << (bit & np.uint64(7)))
+def _add_parts(points: Any, bits: Any) -> None:
+    newline = np.uint32(10)
+    for i in range(1, len(points) - 2):
+        if points[i] == newline or points[i + 1] == newline:
+            continue
+        third = points[i + 2]
+        if third == newline:
+            if points[i - 1] != newline:
+                continue
+            third = np.uint32(0)
+        bit = _bit(points[i], points[i + 1], third)
+        bits[bit >> np.uint64(3)] |= np.uint8(1 << (bit & np.uint64(7)))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _holds(bits: Any, bit: Any) -> bool:
+    held: bool = (bits[bit >> np.uint64(3)] >> np.uint8(bit & np.uint64(7))) & np.uint8(1) != 0
+    return held
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -64,9 +78,12 @@ def in_doubt(points: Any, p: Any, begin: Any, end: Any, plain: Any, bits: Any) -
     """Tell whether some word may reach over the border before p."""
     if p <= begin or p >= end:
         return False
-    bit = _bit(entry(points[p - 1], plain) & _LABEL, entry(points[p], plain) & _LABEL)
-    inside: bool = (bits[bit >> np.uint64(3)] >> np.uint8(bit & np.uint64(7))) & np.uint8(1) != 0
-    return inside
+    left, right = entry(points[p - 1], plain) & _LABEL, entry(points[p], plain) & _LABEL
+    if _holds(bits, _bit(left, right, 0)):
+        return True
+    if p - 2 >= begin and _holds(bits, _bit(entry(points[p - 2], plain) & _LABEL, left, right)):
+        return True
+    return p + 1 < end and _holds(bits, _bit(left, right, entry(points[p + 1], plain) & _LABEL))
 
 
 def cut(texts: CodePoints, wanted: npt.NDArray[np.bool_], plain: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint8]:

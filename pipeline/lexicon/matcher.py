@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
-from pipeline.lexicon.borders import INSIDE, WINDOW, as_text, cut, function_characters, in_doubt, keeps, pairs
+from pipeline.lexicon.borders import INSIDE, WINDOW, as_text, cut, function_characters, in_doubt, keeps, word_parts
 from pipeline.lexicon.files import LONGEST, Lexicon, Term
 from pipeline.lexicon.folding import HARD, LABEL, SOFT, label_of, labels
 from pipeline.lexicon.trie import GAP, Trie, entry, touches, walk
@@ -91,14 +91,14 @@ class Matcher:
         points, starts, trie = texts.points, texts.starts, (self._trie.first, self._trie.edges, self._trie.term)
         places, firsts = self._trie.places(texts, self._gap)
         wanted, some = np.zeros(len(points), np.bool_), np.zeros(len(texts), np.bool_)
-        of_text = (self._table, self._plain, classes.table(), pairs())
+        of_text = (self._table, self._plain, classes.table(), word_parts())
         _mark(points, starts, places, firsts, *trie, *of_text, self._flags, self._gap, wanted, some)
         rows = np.flatnonzero(some)
         if not len(rows):
             return _hits(np.empty((0, 5), np.int64))
         marks = cut(texts, wanted, self._plain)
         known = self._known if wanted.any() else np.zeros(len(self.forms), bool)
-        of_words = (self._table, self._plain, pairs(), function_characters(), self._flags, known, marks)
+        of_words = (self._table, self._plain, word_parts(), function_characters(), self._flags, known, marks)
         room = len(points) // 8 + 64
         while True:
             out, doubts = np.empty((room, 5), np.int64), np.empty((room, 5), np.int64)

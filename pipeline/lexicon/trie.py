@@ -15,6 +15,7 @@ from numba import njit
 
 from pipeline.lexicon.folding import HARD, LABEL, SOFT
 from pipeline.text import CodePoints
+from schemas.errors import RecipeError
 
 GAP = 3
 """Marks or spaces between two characters of a disguised term."""
@@ -48,10 +49,12 @@ class Trie:
     def of(cls, flat: npt.NDArray[np.uint32], starts: npt.NDArray[np.int64], table: npt.NDArray[np.uint32]) -> "Trie":
         """Build from labels end to end; term i is `flat[starts[i]:starts[i + 1]]`, no two alike, none empty.
 
-        Raises ValueError where the terms need more than MOST_NODES nodes.
+        Raises RecipeError where the terms may need more than MOST_NODES nodes.
         """
         if len(flat) >= MOST_NODES:
-            raise ValueError(f"the terms have {len(flat):,} characters, more than {MOST_NODES:,}")
+            raise RecipeError(
+                f"the lexicons have {len(flat):,} characters in all, {MOST_NODES:,} or more; use fewer terms"
+            )
         wide = np.zeros(1 << max(4, (2 * len(flat)).bit_length()), np.uint64)
         term = np.full(len(flat) + 1, -1, np.int32)
         nodes = _insert(flat, starts, wide, term)

@@ -68,6 +68,13 @@ class LexiconTerms(Signal):
         """The files, each with its hash."""
         return tuple(lexicon.resource for lexicon in self._lexicons)
 
+    def public_spec(self) -> dict[str, Any]:
+        """The step with relative paths as they are, and the names alone of absolute ones."""
+        return {
+            **self.spec(),
+            "files": [path if not Path(path).is_absolute() else Path(path).name for path in self.files],
+        }
+
     def identity(self) -> dict[str, Any]:
         """What enters the fingerprint: the content of the files, not where they lie."""
         whole = super().identity()
