@@ -23,7 +23,7 @@ def plan(text: str) -> Plan:
 
 def test_defaults_make_a_working_plan() -> None:
     made = plan(BASE)
-    assert [step.kind for step in made.steps][-1] == "language"
+    assert [step.kind for step in made.steps][-1] == "advertising"
     assert made.checks
     assert {"char_count", "lang", "script"} <= set(made.signal_columns)
 
