@@ -51,7 +51,7 @@ OFFERS = [
 
 @pytest.mark.parametrize(("column", "text"), OFFERS)
 def test_offers_lie_above_the_rule(column: str, text: str) -> None:
-    assert row(text)[column] > 12
+    assert row(text)[column] > 10
 
 
 TALK = [
@@ -60,6 +60,8 @@ TALK = [
     "微信于二〇一一年推出，是腾讯公司的即时通信软件，支持文字、语音和视频，用户可以添加好友、加入群聊。",
     "经营者开展价外馈赠或者有奖销售，不得以优惠、打折、促销等方式误导消费者，不得虚构原价。",
     "患者男，四十二岁，因勃起功能障碍就诊。检查：阴茎、睾丸发育正常，性欲尚可，建议进一步检查激素水平。",
+    "警方提醒：兼职刷单诈骗多发，骗子以日赚百元为诱饵，凡是要求先垫付资金的网络兼职都是诈骗，如遇诈骗请及时报警。",
+    "百家乐起源于意大利，玩家可以押注庄家、闲家或和局，澳门的赌场中，它的收入占博彩收入的大部分。",
     "他在澳门住了三年，写过葡京酒店的建筑史，也写过威尼斯人的水巷。",
 ]
 
@@ -67,16 +69,23 @@ TALK = [
 @pytest.mark.parametrize("text", TALK)
 def test_texts_about_the_same_things_lie_below_it(text: str) -> None:
     found = row(text * 3)
-    assert found["ad_score"] < 8
-    assert found["gambling_score"] < 8
-    assert found["adult_score"] < 12
+    assert max(found["ad_score"], found["gambling_score"], found["adult_score"]) < 2
 
 
 def test_counts_kinds_and_contacts_and_covers_characters() -> None:
     found = row("全国包邮，加微信")
     assert (found["ad_count"], found["ad_kind_count"], found["ad_contact_count"]) == (2, 2, 1)
     assert found["ad_share"] == pytest.approx(7 / 8)
-    assert found["ad_score"] == pytest.approx((2.5 + 3) * 1000 / 108 * 1 / 2 * 2 / 3)
+    assert found["ad_score"] == pytest.approx((2.5 + 3) * 1000 / 108 * 1 / 2 * 2 / 3 * 2 / 3)
+
+
+def test_a_warning_speaks_against_an_offer() -> None:
+    offer = "全国包邮，加微信"
+    assert row(offer + "诈骗")["ad_score"] == pytest.approx(row(offer + "苹果")["ad_score"] * 2 / 3)
+
+
+def test_words_that_name_a_thing_offer_nothing() -> None:
+    assert row("百家乐、老虎机、轮盘都是赌场里的游戏")["gambling_score"] == 0
 
 
 def test_a_phrase_that_recurs_counts_by_its_root() -> None:
@@ -95,5 +104,6 @@ def test_one_phrase_alone_is_no_offer() -> None:
 def test_lists_are_resources_with_licences() -> None:
     names = {resource.name: resource.license for resource in STEP.resources()}
     assert names == dict.fromkeys(
-        ["lexicon promotion 1", "lexicon gambling 1", "lexicon adult 1", "lookalikes.tsv"], "CC0-1.0"
+        ["lexicon promotion 1", "lexicon gambling 1", "lexicon adult 1", "lexicon warning 1", "lookalikes.tsv"],
+        "CC0-1.0",
     )
