@@ -41,11 +41,12 @@ _LIST = re.compile(r"^([ \t]*)(?:[-*+])[ \t]+(?:\[[ xX]\][ \t]+)?", re.M)
 _TABLE_RULE = re.compile(r"^[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)+(?:[ \t]*:?-+:?)?[ \t]*(?:\n|\Z)", re.M)
 _TABLE_ROW = re.compile(r"^[ \t]*\|(.*)\|[ \t]*$", re.M)
 # The first character is taken before any alternative looks at it, so that the search runs from mark to mark, eight
-# times faster than trying every alternative everywhere. What must not stand before it is looked for behind it.
+# times faster than trying every alternative everywhere. What must not stand before it is looked for behind it. The words
+# of an image are bounded, since a line of a million `![` would be read to its end a million times.
 _INLINE = re.compile(
     r"[`!\[<*_~](?:"
     r"(?<=`)(?P<code>(?P<tick>`*)(?!`)[^\n]*?(?<!`)`(?P=tick)(?!`))"
-    r"|(?<=!)\[[^\]\n]*\](?:\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)|\[[^\]\n]*\])"
+    r"|(?<=!)\[[^\]\n]{0,1000}\](?:\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)|\[[^\]\n]*\])"
     r"|(?<=\[)(?<!!\[)(?P<link>[^\[\]\n]*)\](?:\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)|\[[^\]\n]*\])"
     r"|(?<=<)(?P<url>https?://[^<>\s]+)>"
     r"|(?<=\*)(?P<star>\*{1,2})(?=[^\s*])(?P<strong>[^*\n]*[^\s*])\*(?P=star)"
@@ -63,6 +64,7 @@ class Markup(Cleaner):
     """Takes out Markdown and HTML; `markup_char_count`: by how many characters the text became shorter."""
 
     kind: ClassVar[str] = "markup"
+    revision: ClassVar[int] = 2
 
     @property
     def adds(self) -> Mapping[str, pa.DataType]:
@@ -129,7 +131,8 @@ def _prose(text: str) -> str:
 def _unmarked(text: str) -> str:
     """Return a stretch without its marks. Each pattern runs only where its mark occurs."""
     if "<!--" in text:
-        text = _COMMENT.sub("", text)
+        end = text.rfind("-->") + len("-->")  # behind it each opening would be followed to the end of the text
+        text = _COMMENT.sub("", text[:end]) + text[end:] if end > 2 else text
     if "]:" in text:
         text = _DEFINITION.sub("", text)
     if "#" in text:
