@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from pipeline.clean.markup import Markup
@@ -58,3 +60,11 @@ def test_leaves_what_is_no_markup(text: str) -> None:
 
 def test_a_link_inside_emphasis_inside_a_heading() -> None:
     assert Markup().clean_text("# **[甲](a)与[乙](b)**") == "甲与乙"
+
+
+@pytest.mark.parametrize("part", ["![", "<!--"])
+def test_marks_that_never_close_take_no_quadratic_time(part: str) -> None:
+    text = "# 题\n" + part * 50_000
+    started = time.process_time()
+    Markup().clean_text(text)
+    assert time.process_time() - started < 10
