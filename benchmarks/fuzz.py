@@ -78,6 +78,10 @@ SHAPES: dict[str, Shape] = {
     "random digits": lambda size: drawn(size, range(0x30, 0x3A)),
     "random code points": lambda size: drawn(size // 4, [*range(0xD800), *range(0xE000, 0x110000)]),
     "random Latin-1": lambda size: drawn(size // 2, range(0x80, 0x100)),
+    "a heading of spaces": lambda size: "# a" + " " * size + "b",
+    "a table of spaces": lambda size: "|a|\n" + " " * size + "-b|",
+    "a wiki heading of spaces": lambda size: "[[甲方]][[乙方]]\n=a" + " " * size + "b",
+    "a wrapped text of one word": lambda size: (FRAGMENTS[-2] * 9) + "a" * size,
     "random rare Han": lambda size: drawn(size // 3, range(0x4E00, 0xA000)),
     **{
         f"`{piece}` repeated".replace("\n", "\\n").replace("|", "\\|"): partial(repeated, piece)

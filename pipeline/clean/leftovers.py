@@ -45,7 +45,7 @@ _FILE = re.compile(r"\[\[(?:File|Image|Category|文件|档案|檔案|图像|圖�
 _LINK = re.compile(r"\[\[(?:[^\[\]|\n]*\|)?([^\[\]|\n]*)\]\]")
 _OUTER = re.compile(r"\[https?://[^\s\[\]]+(?:[ \t]+([^\[\]\n]*))?\]")
 _QUOTES = re.compile("'{2,5}")
-_HEADING = re.compile(r"^(={1,6})[ \t]*([^=\n]+?)[ \t]*\1[ \t]*$", re.M)
+_HEADING = re.compile(r"^(={1,6})([^=\n]+)\1[ \t]*$", re.M)
 _LIST = re.compile(r"^[*#:;]+[ \t]*", re.M)
 _MAGIC = re.compile(r"__[A-Z]+__")
 _REFERENCE = re.compile(r"<ref\b[^<>]*/>")
@@ -124,7 +124,7 @@ def _without_wiki(text: str) -> str:
     text = _between(_REFERENCE.sub("", text), "<ref", "</ref>", lambda _: "")
     text = _LINK.sub(r"\1", _FILE.sub("", text))
     text = _OUTER.sub(lambda link: link[1] or "", text)
-    text = _HEADING.sub(r"\2", _QUOTES.sub("", text))
+    text = _HEADING.sub(lambda heading: heading[2].strip(), _QUOTES.sub("", text))
     return _MAGIC.sub("", _LIST.sub("", text)).strip("\n")
 
 

@@ -34,11 +34,11 @@ _LOOKS = (
 _FRONT_MATTER = re.compile(r"\A---\n(?:[\w -]+:.*\n|[ \t#-].*\n|\n)+?(?:---|\.\.\.)(?:\n|\Z)")
 _FENCE = re.compile(r"^[ \t]*(```+(?!`)|~~~+(?!~)).*\n(?:.*\n)*?[ \t]*\1`*~*[ \t]*$", re.M)
 _DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]+\]: *\S+(?:[ \t]+[\"'(].*)?[ \t]*\n?", re.M)
-_HEADING = re.compile(r"^ {0,3}(?:#{1,6}[ \t]+)+(.*?)[ \t]*#*[ \t]*$", re.M)
+_HEADING = re.compile(r"^ {0,3}(?:#{1,6}[ \t]+)+(.*)$", re.M)
 _UNDERLINE = re.compile(r"^(?:={3,}|-{3,}|(?:\* ?){3,}|_{3,})[ \t]*\n?", re.M)
 _QUOTE = re.compile(r"^(?: {0,3}>[ \t]?)+", re.M)
 _LIST = re.compile(r"^([ \t]*)(?:[-*+][ \t]+)+(?:\[[ xX]\][ \t]+)?", re.M)
-_TABLE_RULE = re.compile(r"^[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)+(?:[ \t]*:?-+:?)?[ \t]*(?:\n|\Z)", re.M)
+_TABLE_RULE = re.compile(r"^[ \t]*(?:\|[ \t]*)?(?::?-+:?[ \t]*\|[ \t]*)+(?::?-+:?[ \t]*)?(?:\n|\Z)", re.M)
 _TABLE_ROW = re.compile(r"^[ \t]*\|(.*)\|[ \t]*$", re.M)
 # The first character is taken before any alternative looks at it, so that the search runs from mark to mark, eight
 # times faster than trying every alternative everywhere. What must not stand before it is looked for behind it. The
@@ -137,7 +137,7 @@ def _unmarked(text: str) -> str:
     if "]:" in text:
         text = _DEFINITION.sub("", text)
     if "#" in text:
-        text = _HEADING.sub(itemgetter(1), text)
+        text = _HEADING.sub(lambda heading: heading[1].rstrip(" \t").rstrip("#").rstrip(" \t"), text)
     if "|" in text:
         text = _TABLE_ROW.sub(_cells, _TABLE_RULE.sub("", text))
     if "---" in text or "===" in text or "***" in text or "* * *" in text or "___" in text:

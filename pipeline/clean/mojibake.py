@@ -152,14 +152,15 @@ def _european(text: str) -> bool:
 def _utf8_runs(data: bytes, *, european: bool, proven: bool) -> Iterator[tuple[int, int, str]]:
     """Yield where runs of UTF-8 stand that were read byte by byte, and what they say."""
     for run in _UNITS.finditer(data):
-        text = run[0].decode("utf-8")
-        three = len(_THREE.findall(run[0]))
-        common = commonness(text)
-        shape = _DENSE.search(run[0]) or _SURE.search(run[0]) or (three >= 2 - proven and common >= COMMON - 0.15)
-        # Read wrong twice: what comes out is UTF-8 again.
-        again = _bytes_of(text)
-        if shape or european or _DENSE.search(again) or len(_THREE.findall(again)) >= 2:
-            yield run.start(), run.end(), text
+        if european or _SURE.search(run[0]) or _DENSE.search(run[0]):
+            yield run.start(), run.end(), run[0].decode("utf-8")
+        elif len(run[0]) >= (3 if proven else 6):
+            text = run[0].decode("utf-8")
+            # Read wrong twice: what comes out is UTF-8 again.
+            again = _bytes_of(text)
+            twice = _DENSE.search(again) or len(_THREE.findall(again)) >= 2
+            if twice or (len(_THREE.findall(run[0])) >= 2 - proven and commonness(text) >= COMMON - 0.15):
+                yield run.start(), run.end(), text
 
 
 def _double_byte_runs(data: bytes, *, proven: bool) -> Iterator[tuple[int, int, str]]:

@@ -48,7 +48,7 @@ _BEGINS = re.compile(
 )
 _TOKEN = re.compile("[!-~\u00c0-\u024f\u1e00-\u1eff]+")
 _LAST = re.compile("([A-Za-z\u00c0-\u024f]+)-$")
-_HYPHENED = re.compile("[A-Za-z\u00c0-\u024f]+-[a-z\u00df-\u024f]+")
+_HYPHENED = re.compile("(?<![A-Za-z\u00c0-\u024f])[A-Za-z\u00c0-\u024f]{1,40}-[a-z\u00df-\u024f]+")
 _WORD = re.compile("[a-z\u00df-\u024f]+")
 
 
