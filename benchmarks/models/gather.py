@@ -1,6 +1,6 @@
 """Gather good text for the shipped models: documents of many sources, cleaned and cut to many lengths.
 
-    python benchmarks/models/gather.py CHECKOUTS -o TEXTS [--without DOCS]
+    python -m benchmarks.models.gather CHECKOUTS -o TEXTS [--without DOCS]
 
 CHECKOUTS holds a checkout of each repository of `sources.tsv` as `owner+name`; TEXTS gets a file of JSON lines for each
 source; one that is there already is left alone. Texts go through the cleaners of the preset first, and what its rules
@@ -25,12 +25,13 @@ import zstandard
 from pipeline.dedup.matchform import match_forms
 from pipeline.explain import default_plan
 from pipeline.select import select
-from pipeline.step import apply
+from pipeline.step import apply, columns_of
 from schemas.document import DOCUMENT
 
 HERE = Path(__file__).parent
 LONGEST, SHORTEST = 3_000, 50
 OVERLAP = 13
+MODELS = ("quality", "word_order", "perplexity")
 
 
 def sources() -> list[dict[str, str]]:
@@ -97,16 +98,19 @@ def cut(text: str, random: np.random.Generator) -> list[str]:
 
 
 def clean(texts: list[str]) -> list[str]:
-    """Return the texts that the preset keeps, cleaned."""
+    """Return the texts that the preset keeps by rules without models, cleaned."""
     plan = default_plan()
+    steps = [step for step in plan.steps if step.kind not in MODELS]
+    learnt = columns_of(step for step in plan.steps if step.kind in MODELS)
+    checks = [check for check in plan.checks if check.rule.column not in learnt]
     kept = []
     for begin in range(0, len(texts), 1_000):
         rows = [
             {"id": f"{n:032x}", "text": text, "source": "text", "uri": str(n), "record": 0}
             for n, text in enumerate(texts[begin : begin + 1_000])
         ]
-        table = pa.Table.from_batches([apply(plan.steps, pa.RecordBatch.from_pylist(rows, DOCUMENT))])
-        kept += table.filter(pa.array(select(table, plan.checks).kept)).column("text").to_pylist()
+        table = pa.Table.from_batches([apply(steps, pa.RecordBatch.from_pylist(rows, DOCUMENT))])
+        kept += table.filter(pa.array(select(table, checks).kept)).column("text").to_pylist()
     return kept
 
 

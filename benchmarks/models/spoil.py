@@ -8,7 +8,7 @@ such pages are put together from, not pages that somebody wrote.
 
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -32,11 +32,16 @@ def grammar() -> dict[str, list[str]]:
     return {name: right.split(" | ") for name, _, right in rules}
 
 
+def one_of(options: Sequence[str], random: Random) -> str:
+    """Return one of the options."""
+    return options[int(random.integers(len(options)))]
+
+
 def say(rule: str, random: Random) -> str:
     """Return a phrase of a rule; N becomes a digit and A a letter, the same words of a brand stay within a phrase."""
-    text = str(random.choice(grammar()[rule]))
+    text = one_of(grammar()[rule], random)
     while match := _SLOT.search(text):
-        text = text[: match.start()] + str(random.choice(grammar()[match[1]])) + text[match.end() :]
+        text = text[: match.start()] + one_of(grammar()[match[1]], random) + text[match.end() :]
     if rule in ("contact", "offer", "casinoclaim", "adultclaim", "loanclaim", "menu") or "N" in text or "A" in text:
         text = _DIGIT.sub(lambda _: str(random.integers(0, 10)), text)
         text = re.sub(r"(?<![A-Z])A+(?![A-Z])", lambda m: "".join(chr(97 + random.integers(26)) for _ in m[0]), text)
@@ -47,10 +52,10 @@ def joined(rules: tuple[str, ...], random: Random, least: int = 60, most: int = 
     """Return phrases of rules, one after the other, up to a length drawn from least to most."""
     length = int(np.exp(random.uniform(np.log(least), np.log(most))))
     between = str(random.choice(["\n", "", " ", "\n\n", "。", "，"], p=[0.4, 0.2, 0.15, 0.1, 0.1, 0.05]))
-    favoured = random.dirichlet(np.ones(len(rules)))
+    bounds = np.cumsum(random.dirichlet(np.ones(len(rules))))[:-1]
     parts: list[str] = []
     while sum(map(len, parts)) < length:
-        parts.append(say(str(random.choice(rules, p=favoured)), random))
+        parts.append(say(rules[int(np.searchsorted(bounds, random.random()))], random))
     return between.join(parts)
 
 
@@ -69,11 +74,17 @@ def ads(_: list[str], random: Random) -> str:
 
 
 def casino(_: list[str], random: Random) -> str:
-    return disguised(joined(("casinopage", "casinopage", "casinoclaim"), random), random)
+    rules = (
+        ("casinopage", "casinopage", "casinoclaim"),
+        ("casinopage", "casino", "casinobrand"),
+        ("casinopage", "adultpage"),
+    )
+    return disguised(joined(rules[int(random.integers(len(rules)))], random), random)
 
 
 def adult(_: list[str], random: Random) -> str:
-    return disguised(joined(("adultpage", "adultpage", "adultclaim", "adult"), random), random)
+    rules = (("adultpage", "adultpage", "adultclaim", "adult"), ("adultpage",), ("adult", "adultclaim"))
+    return disguised(joined(rules[int(random.integers(len(rules)))], random), random)
 
 
 def seo(real: list[str], random: Random) -> str:
@@ -145,8 +156,8 @@ def mojibake(real: list[str], random: Random) -> str:
 
 def mixed(real: list[str], random: Random) -> str:
     """Return a page whose real sentences are outweighed by advertising."""
-    rules = [("ad", "pitch"), ("casinopage", "casinoclaim"), ("adultpage",), ("seopage", "seo"), ("loan",)]
-    chosen = rules[int(random.choice(len(rules), p=[0.4, 0.2, 0.15, 0.15, 0.1]))]
+    rules = [("ad", "pitch"), ("casinopage", "casino"), ("adultpage", "adult"), ("seopage", "seo"), ("loan",)]
+    chosen = rules[int(random.choice(len(rules), p=[0.3, 0.25, 0.2, 0.15, 0.1]))]
     parts = []
     for one in sentences_of(real, random, int(random.integers(2, 9))):
         parts += [one] + [say(str(random.choice(chosen)), random) for _ in range(int(random.integers(1, 4)))]
@@ -158,14 +169,14 @@ def spun(real: list[str], random: Random) -> str:
     words = list(rjieba.cut(drawn(real, random), False))
     others = [word for word in rjieba.cut(drawn(real, random), False) if len(word) > 1] or ["东西"]
     share = random.uniform(0.3, 0.8)
-    return "".join(str(random.choice(others)) if len(w) > 1 and random.random() < share else w for w in words)
+    return "".join(one_of(others, random) if len(w) > 1 and random.random() < share else w for w in words)
 
 
 def shuffled(real: list[str], random: Random) -> str:
     """Return the words (or characters) of a text in another order: of the whole, of clauses, or of a few places."""
     text = drawn(real, random)
     words = list(text) if random.random() < 0.15 else list(rjieba.cut(text, False))
-    reach = random.choice([0, 6, 15, 40])
+    reach = random.choice([0, 0, 12, 40, 100])
     if reach == 0:
         return "".join(np.array(words, object)[random.permutation(len(words))])
     keys = np.arange(len(words)) + random.uniform(0, reach, len(words))
@@ -182,9 +193,9 @@ def babble(real: list[str], random: Random) -> str:
         for one, two in pairwise(line):
             after[one].append(two)
     everything = [token for line in tokens for token in line]
-    said = [str(random.choice(everything))]
+    said = [one_of(everything, random)]
     for _ in range(int(random.integers(40, 500))):
-        said.append(str(random.choice(after.get(said[-1]) or everything)))
+        said.append(one_of(after.get(said[-1]) or everything, random))
     return "".join(said)
 
 

@@ -1,6 +1,6 @@
 """Train the shipped models on what `gather.py` left, judge them on sources held out, and write `benchmarks/models.md`.
 
-    python benchmarks/models/train.py TEXTS
+    python -m benchmarks.models.train TEXTS
 
 Bad texts are made by `spoil.py`: for training from training sources, for judging from the sources held out. Good texts
 of the sources marked `check` are read to judge, never trained on. Thresholds for the preset are those at which one in
@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gather import HERE, sources
-from report import report
-from spoil import KINDS, spoil
 
+from benchmarks.models.gather import HERE, sources
+from benchmarks.models.report import report
+from benchmarks.models.spoil import KINDS, spoil
 from pipeline.models import linear, ngram
 from pipeline.models.file import write_model
 from pipeline.models.form import MAX_CHARS, REVISION
@@ -29,12 +29,13 @@ from pipeline.models.training import fold
 SHIPPED = HERE.parent.parent / "pipeline" / "models" / "data"
 LICENSE = "Apache-2.0"
 # What a kind of bad text gives away: the words themselves, or their order. Texts of each kind to train on.
-WORDS = {"ads": 2_500, "casino": 1_500, "adult": 1_500, "seo": 2_000, "menu": 1_000, "mixed": 2_500, "list": 1_000}
-ORDER = {"shuffled": 14_000, "babble": 5_000, "fragments": 2_500, "seo": 1_500, "list": 500, "menu": 500}
+WORDS = {"ads": 2_500, "casino": 2_000, "adult": 2_000, "seo": 1_500, "menu": 800, "mixed": 3_000, "list": 800}
+ORDER = {"shuffled": 26_000, "babble": 4_000, "fragments": 2_000, "seo": 1_000, "list": 500, "menu": 500}
 JUDGED = 300  # bad texts of a kind to judge by
 LOST = 0.005
+LEAST = 50  # texts of a source that is judged by: of fewer, one alone would move a threshold
 SETTINGS = linear.Training(bits=20, epochs=5, rate=0.5, l2=1e-6, floor=0.02, seed=1)
-FEW = linear.Training(listed=250, bits=20, epochs=4, rate=0.5, l2=1e-6, floor=0.02, seed=1)
+FEW = linear.Training(listed=250, bits=20, epochs=5, rate=0.5, l2=1e-6, floor=0.02, seed=1)
 COUNTING = ngram.Counting(listed=6_500, bigram_bits=18, trigram_bits=19)
 
 
@@ -48,19 +49,21 @@ def texts_of(folder: Path) -> dict[str, list[str]]:
 
 
 def of_part(part: str, texts: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Return the sources of a part that have enough texts to say something."""
+    """Return the sources of a part that have a text to learn from, or enough to judge by."""
     names = [source["name"] for source in sources() if source["part"] == part]
-    return {name: texts[name] for name in names if len(texts[name]) >= 20}
+    return {name: texts[name] for name in names if len(texts[name]) >= (1 if part == "train" else LEAST)}
 
 
-def train_linear(good: dict[str, list[str]], bad: dict[str, list[str]], settings: linear.Training) -> linear.Linear:
-    """Train good against bad texts; a source of four times the texts weighs twice as much."""
+def train_linear(
+    good: dict[str, list[str]], bad: dict[str, list[str]], settings: linear.Training, power: float
+) -> linear.Linear:
+    """Train good against bad texts; a source or kind of n texts weighs n^power on its side."""
     texts, weights = [], []
     for side in (bad, good):
-        scale = sum(len(group) ** 0.5 for group in side.values())
+        scale = sum(len(group) ** power for group in side.values())
         for group in side.values():
             texts += group
-            weights += [len(group) ** 0.5 / scale / len(group)] * len(group)
+            weights += [len(group) ** (power - 1) / scale] * len(group)
     truth = np.repeat([0, 1], [sum(map(len, side.values())) for side in (bad, good)])
     importance = np.array(weights) * len(texts) / 2
     return linear.train(fold(texts), truth, ("bad", "good"), settings, importance)
@@ -76,8 +79,9 @@ def lowest(values: dict[str, Any]) -> float:
 def listed(texts: dict[str, list[str]]) -> list[dict[str, Any]]:
     """Return what the models were trained on, for the header and for the list beside them."""
     keys = ("name", "kind", "origin", "commit", "licence")
-    train = [source for source in sources() if source["part"] == "train" and texts[source["name"]]]
-    return [{**{key: source[key] for key in keys}, "texts": len(texts[source["name"]])} for source in train]
+    train = of_part("train", texts)
+    rows = [source for source in sources() if source["name"] in train]
+    return [{**{key: row[key] for key in keys}, "texts": len(train[row["name"]])} for row in rows]
 
 
 def write(name: str, model: Any, settings: Any, data: Sequence[dict[str, Any]], figures: dict[str, Any]) -> None:
@@ -108,8 +112,8 @@ def main() -> None:
     made = {"quality": sum(WORDS.values()), "word order": sum(ORDER.values())}
     print(f"{len(real['train'])} good, {made} bad: {time.process_time() - began:.0f} s")
 
-    quality = train_linear(train, bad, SETTINGS)
-    order = train_linear(train, disordered, FEW)
+    quality = train_linear(train, bad, SETTINGS, 0.5)
+    order = train_linear(train, disordered, FEW, 0.9)
     language = ngram.train(fold(real["train"]), COUNTING)
     print(f"trained: {time.process_time() - began:.0f} s")
     groups = {"held": held, "check": check, "bad": wrong}
