@@ -26,6 +26,7 @@ from pipeline.signals.industry import Classifier
 
 FOLDS, DEALS = 4, 2
 NONE = 1.0  # vote for `other` where terms alone decide
+LEAST = (0, 0.5, 0.8, 0.95)
 SYSTEMS = ("terms", "model", "both")
 Labels = npt.NDArray[np.int64]
 Answers = tuple[Labels, dict[str, Labels]]
@@ -60,12 +61,14 @@ def answers(corpus: Corpus, words: list[frozenset[str]]) -> Iterator[Answers]:
         lexicon, _, model = fit(corpus.take(learned), [words[row] for row in learned])
         classifier, texts = Classifier(lexicon, model), corpus.take(judged)
         votes = classifier.votes(texts.texts)
+        scores = classifier.scores(texts.texts, votes)
         alone = votes.sums.copy()
         alone[:, LABELS.index("other")] = NONE
         said = {
             "terms": alone.argmax(axis=1),
             "model": model.scores(texts.folded()).argmax(axis=1),
-            "both": classifier.scores(texts.texts, votes).argmax(axis=1),
+            "both": scores.argmax(axis=1),
+            "percent": np.floor(100 * scores.max(axis=1)).astype(np.int64),
         }
         yield judged, said
 
@@ -105,9 +108,9 @@ def write(corpus: Corpus, found: list[Answers], seconds: float) -> Iterator[str]
     yield "<!-- made by benchmarks/industry/measure.py -->\n"
     others, sources = (len(set(corpus.sources[corpus.trainable == use])) for use in (False, True))
     yield (
-        f"{len(corpus):,} texts. `never trained on`: {len(parts['never trained on'][0]):,} of {others} sources, judged by "
-        f"what ships, which learned from all of the other {sources}. `left out`: {corpus.trainable.sum():,} of these, "
-        f"judged by what learned from three quarters of them ({DEALS} deals of {FOLDS} folds, whole sources). "
+        f"{len(corpus):,} texts. `never trained on`: {len(parts['never trained on'][0]):,} of {others} sources, judged "
+        f"by what ships, trained on all of the other {sources}. `left out`: {corpus.trainable.sum():,} of these "
+        f"by what learned from three quarters of them ({DEALS} deals of {FOLDS} folds of whole sources). "
         f"{seconds / len(found):.0f} CPU seconds for each training and its judging, on a machine with other work.\n"
     )
     yield "Macro F1 of the nine industries:\n"
@@ -117,6 +120,7 @@ def write(corpus: Corpus, found: list[Answers], seconds: float) -> Iterator[str]
         yield line(name, *(f"{figures(table_of(corpus, part, s))[:-1, 2].mean():.3f}" for s in SYSTEMS))
     for name, part in parts.items():
         yield from _by_industry(corpus, name, part)
+    yield from _by_score(corpus, found[0])
     each = np.array([figures(table_of(corpus, one, "both"))[:-1, 2].mean() for one in found[1:]])
     yield f"\nMacro F1 of a single fold that is left out (both): {each.min():.3f} to {each.max():.3f}.\n"
     yield "Texts of each source and share that was right (both):\n"
@@ -129,6 +133,17 @@ def write(corpus: Corpus, found: list[Answers], seconds: float) -> Iterator[str]
         for (label, source), marks in sorted(right.items()):
             count = len(marks) // (1 if name == "never trained on" else DEALS)
             yield line(name, source, label, count, f"{np.mean(marks):.2f}")
+
+
+def _by_score(corpus: Corpus, part: Answers) -> Iterator[str]:
+    rows, said = part
+    yield "\nSources never trained on, where a name counts only from a score on (both), means of the nine industries:\n"
+    yield line("least score", "precision", "recall", "F1")
+    yield line(*["---"] * 4)
+    for least in LEAST:
+        answer = np.where(said["percent"] >= 100 * least, said["both"], LABELS.index("other"))
+        table = table_of(corpus, (rows, {"both": answer}), "both")
+        yield line(least, *(f"{value:.3f}" for value in figures(table)[:-1].mean(axis=0)))
 
 
 def _by_industry(corpus: Corpus, name: str, part: Answers) -> Iterator[str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +66,10 @@ class Industry(Signal):
     def resources(self) -> Sequence[Resource]:
         """The list of terms and the model. Raises RecipeError where they cannot be read or do not fit each other."""
         return self._classifier().lexicon.resource, model_resource(self.model, _MODEL, KIND, self.kind)
+
+    def identity(self) -> dict[str, Any]:
+        """What enters the fingerprint: the content of list and model, not where they lie."""
+        return {**super().identity(), "params": {}}
 
     def measure(self, batch: pa.RecordBatch) -> list[pa.Array]:
         """Return the columns of `adds`. Raises RecipeError where list or model cannot be read."""

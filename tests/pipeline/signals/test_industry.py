@@ -71,6 +71,9 @@ def test_a_list_of_ones_own_changes_the_identity(tmp_path: Path) -> None:
     ours, theirs = (step.identity()["resources"] for step in (Industry(), Industry(lexicon=str(own))))
     assert ours[0] != theirs[0]
     assert ours[1] == theirs[1]
+    moved = own.rename(tmp_path / "moved.tsv")
+    assert Industry(lexicon=str(moved)).identity()["resources"] == theirs
+    assert Industry(lexicon=str(moved)).identity()["params"] == {}
 
 
 def test_an_industry_that_the_model_lacks_is_refused(tmp_path: Path) -> None:
