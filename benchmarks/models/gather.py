@@ -23,7 +23,7 @@ import pyarrow as pa
 import zstandard
 
 from pipeline.dedup.matchform import match_forms
-from pipeline.explain import default_plan
+from pipeline.explain import plan_of
 from pipeline.select import select
 from pipeline.step import apply, columns_of
 from schemas.document import DOCUMENT
@@ -99,7 +99,7 @@ def cut(text: str, random: np.random.Generator) -> list[str]:
 
 def clean(texts: list[str]) -> list[str]:
     """Return the texts that the preset keeps by rules without models, cleaned."""
-    plan = default_plan()
+    plan = plan_of(None)
     steps = [step for step in plan.steps if step.kind not in MODELS]
     learnt = columns_of(step for step in plan.steps if step.kind in MODELS)
     checks = [check for check in plan.checks if check.rule.column not in learnt]

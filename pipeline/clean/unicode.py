@@ -226,7 +226,7 @@ def _is_repaired(points: Any, begin: int, end: int, actions: Any) -> bool:
             breaks += 1
             if blank or breaks > 2 or i == begin:
                 return False
-        elif actions[point] & (_DROP | _SPACE | _LINE | _JOINER):
+        elif actions[point] & ~_SUSPECT:
             return False
         else:
             blank = point == 32 or point == 9

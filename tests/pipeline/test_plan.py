@@ -23,7 +23,7 @@ def plan(text: str) -> Plan:
 
 def test_defaults_make_a_working_plan() -> None:
     made = plan(BASE)
-    assert [step.kind for step in made.steps][-1] == "advertising"
+    assert [step.kind for step in made.steps][-1] == "perplexity"
     assert made.checks
     assert {"char_count", "lang", "script"} <= set(made.signal_columns)
 
@@ -108,7 +108,7 @@ def test_what_is_no_recipe_is_said_to_be_none(text: str, message: str) -> None:
         ("steps: [{preset: 5}]", "a preset is one name"),
         ("dedup: {keep: [lang]}", "dedup.keep: unknown number column 'lang'"),
         ("select: [{column: hanshare, min: 1}]", "unknown column 'hanshare'. Did you mean 'han_share'?"),
-        ("dedup: {keep: [quality_score]}", "dedup.keep: unknown number column 'quality_score'"),
+        ("dedup: {keep: [worth_score]}", "dedup.keep: unknown number column 'worth_score'"),
     ],
 )
 def test_a_plan_that_cannot_run_is_refused_before_any_data(steps: str, message: str) -> None:

@@ -85,7 +85,10 @@ def test_a_recipe_with_other_steps_shows_what_its_run_measured_and_says_so(make_
     assert of_recipe(recipe, Workspace(recipe.parent)).notes == ("other_steps",)
     recipe.write_text(f"{HEAD}overlap: {{eval: [q.jsonl]}}\nselect: []\n", encoding="utf-8")
     absent = asked(of_recipe(recipe, Workspace(recipe.parent))).rules
-    assert [(rule.reason, rule.measured, rule.unmeasured) for rule in absent] == [("overlap.eval", False, 4)]
+    assert [(rule.reason, rule.measured, rule.unmeasured) for rule in absent] == [
+        ("overlap.eval", False, 4),
+        ("empty", True, 0),  # the recipe has no rule of its own about length
+    ]
 
 
 def test_repeated_and_gone_records_stay_out_whatever_the_rules_say(make_corpus: Make, curate_here: Run) -> None:
