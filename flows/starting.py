@@ -8,12 +8,14 @@ import gc
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any
+
+from schemas.recipe import Dedup
 
 NOT_NEEDED = ("coverage", "pandas", "scipy.linalg")
 
@@ -50,13 +52,14 @@ def kernels_loading() -> Iterator[None]:
         with _without_compiler(cpu_target.target_context):
             cpu_target.target_context.refresh()
             sys.meta_path.remove(finder)
-            loading = threading.Thread(target=_load_kernels)
+            # Before the thread starts: an import that Ctrl-C breaks off may leave its lock to who waits for it.
+            from pipeline.dedup.tool import dedup_documents
+
+            loading = threading.Thread(target=_load_kernels, args=[dedup_documents], daemon=True)
             loading.start()
             gc.freeze()
-            try:
-                yield
-            finally:
-                loading.join()
+            yield
+            loading.join()
     finally:
         if finder in sys.meta_path:
             sys.meta_path.remove(finder)
@@ -89,14 +92,11 @@ def _without_compiler(context: Any) -> Iterator[None]:
         restore()
 
 
-def _load_kernels() -> None:
+def _load_kernels(search: Callable[..., Any]) -> None:
     """Search three documents, for the kernels that it takes; what fails here fails again where it is said."""
     import pyarrow as pa
-
-    from pipeline.dedup.tool import dedup_documents
-    from schemas.recipe import Dedup
 
     texts = ["近似重复的文本一二三四五六七八九十", "近似重复的文本一二三四五六七八九十。", "别的"]
     batch = pa.record_batch({"id": ["a", "b", "c"], "text": texts})
     with suppress(Exception), tempfile.TemporaryDirectory() as folder:
-        dedup_documents([batch], Path(folder), Dedup(), run=map)
+        search([batch], Path(folder), Dedup(), run=map)
