@@ -58,8 +58,10 @@ def kernels_loading() -> Iterator[None]:
             loading = threading.Thread(target=_load_kernels, args=[dedup_documents], daemon=True)
             loading.start()
             gc.freeze()
-            yield
-            loading.join()
+            try:
+                yield
+            finally:
+                loading.join(60)
     finally:
         if finder in sys.meta_path:
             sys.meta_path.remove(finder)
