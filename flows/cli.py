@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TextIO
 
-from flows.verbs import LANGUAGES, build_parser
+from flows.parser import LANGUAGES
+from flows.verbs import build_parser
 from flows.words import say, told
 from schemas.errors import CorpusError
 

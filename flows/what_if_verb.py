@@ -1,12 +1,9 @@
 """What `yuliao what-if` takes, with its help in English and Chinese."""
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from flows.verbs import _Verbs
+from flows.parser import Verbs
 
 
-def what_if_verb(make: "_Verbs") -> None:
+def what_if_verb(make: Verbs) -> None:
     """Add the verb to the parser."""
     say = make.say
     what_if = make.verb(
