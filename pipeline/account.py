@@ -112,11 +112,11 @@ def account(workspace: Workspace, run: Mapping[str, Any], part: int, row: int, f
     if "recipe" not in run or not (folder / "signals.parquet").exists():
         return known
     measured = read_columns(folder / "signals.parquet").slice(row, 1)
+    signals = measured.drop_columns(["id"]).to_pylist()[0]
     document = read_columns(folder / "documents.parquet").slice(row, 1)
     for name in document.column_names:
         if name not in measured.column_names:
             measured = measured.append_column(name, document.column(name))
-    signals = read_columns(folder / "signals.parquet").drop_columns(["id"]).slice(row, 1).to_pylist()[0]
     known |= {"signals": signals, "tests": verdicts(measured, checks_of(rules_of(run["recipe"])))}
     raw = _as_read(workspace.reading(run["texts"][part]), found)
     if raw is not None:

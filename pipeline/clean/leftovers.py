@@ -16,8 +16,8 @@ from typing import ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.clean.rows import with_texts
-from pipeline.step import Cleaner, replace_text
+from pipeline.clean.rows import mended
+from pipeline.step import Cleaner
 from pipeline.tables import lines_of, resource
 from schemas.manifest import Resource
 
@@ -67,16 +67,12 @@ class Leftovers(Cleaner):
 
     def clean(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch without leftovers and the count."""
-        column = batch.column("text")
-        counts = [0] * len(column)
-        texts: dict[int, str] = {}
-        for row in pc.indices_nonzero(pc.match_substring_regex(column, _anywhere())).to_pylist():
-            before = column[row].as_py()
-            text = self.clean_text(before)
-            if text != before:
-                texts[row], counts[row] = text, len(before) - len(text)
-        batch = replace_text(batch, with_texts(column, texts))
-        return batch.append_column("leftover_char_count", pa.array(counts, pa.int64()))
+        rows = pc.indices_nonzero(pc.match_substring_regex(batch.column("text"), _anywhere()))
+        return mended(batch, rows.to_pylist(), self._cleaned, "leftover_char_count")
+
+    def _cleaned(self, text: str) -> tuple[str, int]:
+        cleaned = self.clean_text(text)
+        return cleaned, len(text) - len(cleaned)
 
     def clean_text(self, text: str) -> str:
         """Return the text without leftovers, unless it speaks of such things."""

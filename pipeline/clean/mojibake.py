@@ -21,10 +21,10 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
-from pipeline.clean.rows import with_texts
+from pipeline.clean.rows import mended
 from pipeline.readers.encoding import commonness
 from pipeline.signals import classes
-from pipeline.step import Cleaner, replace_text
+from pipeline.step import Cleaner
 from pipeline.text import CodePoints
 
 # By hand, between good text (commonness 0.85 and more, another encoding's reading of it below 0.45) and broken.
@@ -68,16 +68,8 @@ class Mojibake(Cleaner):
 
     def clean(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch with mended text and the count."""
-        column = batch.column("text")
-        counts = np.zeros(len(column), np.int64)
-        rows = np.flatnonzero(_suspect(CodePoints.of(column)))
-        texts: dict[int, str] = {}
-        for row, text in zip(rows.tolist(), column.take(pa.array(rows)).to_pylist(), strict=True):
-            mended, counts[row] = mend(text)
-            if counts[row]:
-                texts[row] = mended
-        batch = replace_text(batch, with_texts(column, texts))
-        return batch.append_column("mojibake_repair_count", pa.array(counts))
+        rows = np.flatnonzero(_suspect(CodePoints.of(batch.column("text"))))
+        return mended(batch, rows.tolist(), mend, "mojibake_repair_count")
 
 
 def mend(text: str) -> tuple[str, int]:

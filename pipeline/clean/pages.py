@@ -20,8 +20,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
-from pipeline.clean.rows import with_texts
-from pipeline.step import Cleaner, replace_text
+from pipeline.clean.rows import mended
+from pipeline.step import Cleaner
 from pipeline.tables import lines_of, resource
 from pipeline.text import CodePoints
 from schemas.manifest import Resource
@@ -58,18 +58,10 @@ class Pages(Cleaner):
 
     def clean(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch without page furniture and the count."""
-        column = batch.column("text")
-        text = CodePoints.of(column)
+        text = CodePoints.of(batch.column("text"))
         suspect = np.zeros(len(text), np.bool_)
         _suspects(text.points, text.starts, _table(), suspect)
-        counts = np.zeros(len(text), np.int64)
-        texts: dict[int, str] = {}
-        for row in np.flatnonzero(suspect).tolist():
-            joined, counts[row] = without_pages(column[row].as_py())
-            if counts[row]:
-                texts[row] = joined
-        batch = replace_text(batch, with_texts(column, texts))
-        return batch.append_column("page_line_count", pa.array(counts))
+        return mended(batch, np.flatnonzero(suspect).tolist(), without_pages, "page_line_count")
 
 
 def without_pages(text: str) -> tuple[str, int]:

@@ -19,8 +19,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
-from pipeline.clean.rows import with_texts
-from pipeline.step import Cleaner, replace_text
+from pipeline.clean.rows import mended
+from pipeline.step import Cleaner
 from pipeline.text import CodePoints
 
 NARROWEST = 32
@@ -64,18 +64,10 @@ class Wrapped(Cleaner):
 
     def clean(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch with joined lines and the count."""
-        column = batch.column("text")
-        text = CodePoints.of(column)
+        text = CodePoints.of(batch.column("text"))
         alike = np.zeros(len(text), np.int64)
         _alike(text.points, text.starts, _table(), alike)
-        counts = np.zeros(len(text), np.int64)
-        texts: dict[int, str] = {}
-        for row in np.flatnonzero(alike >= _LINES - 1).tolist():
-            joined, counts[row] = unwrap(column[row].as_py())
-            if counts[row]:
-                texts[row] = joined
-        batch = replace_text(batch, with_texts(column, texts))
-        return batch.append_column("wrapped_line_count", pa.array(counts))
+        return mended(batch, np.flatnonzero(alike >= _LINES - 1).tolist(), unwrap, "wrapped_line_count")
 
 
 def unwrap(text: str) -> tuple[str, int]:

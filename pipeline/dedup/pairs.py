@@ -12,9 +12,9 @@ import errno
 import os
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -158,6 +158,18 @@ def in_threads(function: Callable[[Any], Any], items: Iterable[Any], *, threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def ended_by(stack: ExitStack, run: Run) -> Run:
+    """Return `run` whose threads end before the stack is left, so that none writes into a folder that goes."""
+
+    def started(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterable[Any]:
+        results = run(function, items)
+        if isinstance(results, Generator):
+            stack.callback(results.close)
+        return results
+
+    return started
 
 
 @contextmanager

@@ -5,7 +5,7 @@ and 4 bytes a band and 32 bytes of hashes for each document. Held in memory: 20 
 then about 100 bytes for each document that has a candidate or an equal, and texts only a few parts of 8 MB at a time.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from pipeline.dedup.buckets import Rows, Signed, distinct, group_rows, rows_of
 from pipeline.dedup.index import Index, Segment, write_segment
-from pipeline.dedup.pairs import MEMORY, Found, Progress, Run, find_pairs, in_threads, scratch_folder
+from pipeline.dedup.pairs import MEMORY, Found, Progress, Run, ended_by, find_pairs, in_threads, scratch_folder
 from pipeline.dedup.signature import fingerprints, parameters, sign_for
 from pipeline.dedup.survivors import EXACT, NEAR, survivors
 from pipeline.storage import ParquetSink, write_json
@@ -95,7 +95,7 @@ def dedup_documents(
     out.mkdir(parents=True, exist_ok=True)
     segments = [segment for one in against for segment in one.segments]
     with scratch_folder(scratch or out, "dedup") as folder, ExitStack() as stack:
-        run = _ended_by(stack, run)
+        run = ended_by(stack, run)
         with Corpus(folder, dedup) as corpus:
             corpus.read(documents, run, progress)
         corpus.check_ids()
@@ -226,18 +226,6 @@ class Corpus:
             (batch,) = _batches(self._folder / f"places-{part}")
             tables.append(pa.Table.from_batches([batch.take(pa.array(wanted))]))
         return pa.concat_tables(tables) if tables else _PLACES.empty_table()
-
-
-def _ended_by(stack: ExitStack, run: Run) -> Run:
-    """Return `run` whose threads end before the stack is left, so that none writes into a folder that goes."""
-
-    def started(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterable[Any]:
-        results = run(function, items)
-        if isinstance(results, Generator):
-            stack.callback(results.close)
-        return results
-
-    return started
 
 
 def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:

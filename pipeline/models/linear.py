@@ -201,14 +201,19 @@ def _places(points: Any, begin: int, end: int, shift: Any, seen: Any, found: Any
 
 
 @njit(cache=True, nogil=True)
-def _score(points: Any, starts: Any, weights: Any, scales: Any, bias: Any, out: Any) -> None:
-    """Fill `out`, float64, (rows, regressions), with log odds."""
+def _room(starts: Any, places: int) -> tuple[Any, Any, Any]:
+    """Return what `_places` works with: `seen`, `found` for the longest text, and the `shift` of its hashes."""
     longest = 1
     for row in range(len(starts) - 1):
         longest = max(longest, starts[row + 1] - starts[row])
-    seen = np.zeros((len(weights) >> 5) + 1, np.uint32)
-    found = np.empty(longest * ORDERS + 1, np.int64)
-    shift = np.uint64(64 - np.int64(np.round(np.log2(len(weights)))))
+    shift = np.uint64(64 - np.int64(np.round(np.log2(places))))
+    return np.zeros((places >> 5) + 1, np.uint32), np.empty(longest * ORDERS + 1, np.int64), shift
+
+
+@njit(cache=True, nogil=True)
+def _score(points: Any, starts: Any, weights: Any, scales: Any, bias: Any, out: Any) -> None:
+    """Fill `out`, float64, (rows, regressions), with log odds."""
+    seen, found, shift = _room(starts, len(weights))
     regressions = weights.shape[1]
     totals = np.empty(regressions, np.int32)
     for row in range(len(starts) - 1):
@@ -236,12 +241,7 @@ def _learn(
     bias: Any,
 ) -> None:
     """Go once over the texts in the order of `rows` and change `weights`, `squares` and `bias`."""
-    longest = 1
-    for row in range(len(starts) - 1):
-        longest = max(longest, starts[row + 1] - starts[row])
-    seen = np.zeros((len(weights) >> 5) + 1, np.uint32)
-    found = np.empty(longest * ORDERS + 1, np.int64)
-    shift = np.uint64(64 - np.int64(np.round(np.log2(len(weights)))))
+    seen, found, shift = _room(starts, len(weights))
     for row in rows:
         count = _places(points, starts[row], starts[row + 1], shift, seen, found)
         if count == 0:
