@@ -6,6 +6,7 @@ the files alone, so Prefect's own result cache is off. Only transient errors are
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 from threading import BoundedSemaphore, Event
@@ -16,8 +17,9 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
     FlowRunFilter,
-    FlowRunFilterName,
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
@@ -55,6 +57,8 @@ def _transient(_task: Any, _run: Any, state: Any) -> bool:
     return False
 
 
+# A run begins a second or two after it was asked for; a minute leaves room for a busy machine.
+_BEGINS_WITHIN = timedelta(minutes=1)
 # Threads only wait for workers; how many jobs are under way is bounded by `_all`.
 _RUNNER: Any = ThreadPoolTaskRunner(max_workers=64)
 _TASK: dict[str, Any] = {
@@ -117,7 +121,7 @@ def curate(
     dataset = load_recipe(path).dataset
     place = Workspace(root or path.resolve().parent)
     with locked(place.lock(dataset), f"dataset '{dataset}' in {place.root}"):
-        _bury(recipe, workspace)
+        _bury(recipe, workspace, _flow_run_id())
         place.sweep()
         complete(place.store(dataset))
         with progress().stage("hash inputs"):
@@ -139,16 +143,24 @@ def curate(
     return summary
 
 
-def _bury(recipe: str, workspace: str | None) -> None:
-    """Mark runs of this recipe that were killed as crashed: whoever holds the dataset's lock is the only one alive."""
-    own = _flow_run_id()
-    running = FlowRunFilter(
-        name=FlowRunFilterName(any_=[recipe]),
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING])),
-    )
+def _bury(recipe: str, workspace: str | None, own: str | None) -> None:
+    """Mark runs of this recipe that were killed as crashed: whoever holds the dataset's lock is the only one alive.
+
+    A run that waits to begin may be another's that comes in a moment, and is left alone for `_BEGINS_WITHIN`.
+    """
+    states = FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING])
     with get_client(sync_client=True) as client:
-        for run in client.read_flow_runs(flow_run_filter=running):
-            if str(run.id) != own and run.parameters.get("workspace") == workspace:
+        # By flow and parameters: a run gets its name only when it begins.
+        for run in client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=["curate"])),
+            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=states)),
+        ):
+            if str(run.id) == own or run.state is None:
+                continue
+            if (run.parameters.get("recipe"), run.parameters.get("workspace")) != (recipe, workspace):
+                continue
+            age = datetime.now(UTC) - run.state.timestamp
+            if run.state.type is StateType.RUNNING or age > _BEGINS_WITHIN:
                 client.set_flow_run_state(run.id, Crashed(message="the process was killed"), force=True)
 
 

@@ -113,7 +113,8 @@ def test_ten_kills_at_random_moments_change_nothing(
     assert json.loads(out)["dataset"] == "test/corpus", err
     assert sums(recipe) == undisturbed[1]
     states = ask_server(prefect_env, "[[r.parameters['recipe'], r.state.type.value] for r in client.read_flow_runs()]")
-    assert {state for name, state in states if name == str(recipe)} <= {"COMPLETED", "CRASHED"}
+    # One killed before it began looks like one that is about to, for a minute.
+    assert {state for name, state in states if name == str(recipe)} <= {"COMPLETED", "CRASHED", "PENDING"}
     left = [path.name for path in recipe.parent.rglob("*.aside")]
     assert left == []
 
