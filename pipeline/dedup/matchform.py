@@ -142,35 +142,38 @@ def _map_rows(
 
     Returns how many are listed, or -1 when `points` is too small. With `settled`, joining characters are mapped too.
     """
-    count = slow = 0
-    room = len(points)
+    # Places are unsigned, so that Numba does not look for negative ones.
+    slow = 0
+    count, room = np.uint64(0), np.uint64(len(points))
     for row in range(len(begins) - 1):
-        starts[row] = count
-        if count + begins[row + 1] - begins[row] > room:
+        first = count
+        starts[row] = first
+        begin, end = np.uint64(begins[row]), np.uint64(begins[row + 1])
+        if count + end - begin > room:
             return -1
-        for i in range(begins[row], begins[row + 1]):
+        for i in range(begin, end):
             value = table[source[i]]
             if value < JOINS:
                 points[count] = value
-                count += value != DELETED
+                count += np.uint64(value != DELETED)
                 continue
             if value & JOINS and not settled:
-                count = int(starts[row])
+                count = first
                 joined[slow] = row
                 slow += 1
                 break
             value &= ~JOINS
             if value & RUN:
-                length: Any = np.int64(value & SHORT)
-                if count + length + begins[row + 1] - i > room:
+                length = np.uint64(value & SHORT)
+                if count + length + end - i > room:
                     return -1
-                place = np.int64(value >> np.uint32(4) & PLACE)
+                place = np.uint64(value >> np.uint32(4) & PLACE)
                 for k in range(length):
                     points[count + k] = pool[place + k]
                 count += length
             else:
                 points[count] = value
-                count += value != DELETED
+                count += np.uint64(value != DELETED)
     starts[len(begins) - 1] = count
     return slow
 

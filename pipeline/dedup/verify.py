@@ -222,6 +222,7 @@ def _shingle_sets(points: Any, starts: Any, coefficients: Any, sets: Any, counts
     free slot, so a shingle that hashes to it (odds 2^-64) is taken for 1.
     """
     end = 0
+    c0, c1, c2, c3, c4, c5 = coefficients
     table = np.zeros(2, np.uint64)
     for row in range(len(starts) - 1):
         begin = starts[row]
@@ -234,10 +235,15 @@ def _shingle_sets(points: Any, starts: Any, coefficients: Any, sets: Any, counts
         slots = table[: 1 << bits]
         slots[:] = EMPTY
         first = end
+        p = points[begin : starts[row + 1]]
         for i in range(shingles):
-            total = coefficients[0]
-            for k in range(min(length, 5)):
-                total += coefficients[k + 1] * U64(points[begin + i + k])
+            if length < 5:
+                total = coefficients[0]
+                for k in range(length):
+                    total += coefficients[k + 1] * U64(p[k])
+            else:
+                total = c0 + c1 * U64(p[i]) + c2 * U64(p[i + 1]) + c3 * U64(p[i + 2])
+                total += c4 * U64(p[i + 3]) + c5 * U64(p[i + 4])
             total = max(total, U64(1))
             if whole:
                 sets[end] = total
@@ -310,7 +316,7 @@ def _table_bits(count: Any) -> Any:
 @njit(inline="always")
 def find_slot(table: Any, bits: Any, value: Any) -> Any:
     """Return the slot that holds `value`, or the free one where it belongs (linear probing, at most half full)."""
-    slot = np.int64((value * U64(0x9E3779B97F4A7C15)) >> U64(64 - bits))
+    slot = (value * U64(0x9E3779B97F4A7C15)) >> U64(64 - bits)
     while table[slot] != EMPTY and table[slot] != value:
-        slot = (slot + 1) & (len(table) - 1)
+        slot = (slot + U64(1)) & U64(len(table) - 1)
     return slot
