@@ -4,6 +4,7 @@ In the look of the report and of its parts: one file, two languages, no network,
 Texts shown are masked; the page still holds dropped text, so it is private.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -176,7 +177,11 @@ def _overlap(rules: Sequence[RuleStudy]) -> str:
             shade = f"background:color-mix(in srgb,var(--out) {60 * share:.0f}%,transparent)"
             cells.append("" if other == n else f'<span class="heat" style="{shade}">{percent(both, mine)}</span>')
         rows.append(cells)
-    head = [say("wi_of_these"), say("removed"), *(two(*(esc(w) for w in reason_name(rules[n].reason))) for n in active)]
+    times = Counter(rules[n].reason for n in active)
+    head = [say("wi_of_these"), say("removed")]
+    for rule in (rules[n] for n in active):
+        which = f" <small><code>{esc(rule.column)}</code></small>" if times[rule.reason] > 1 else ""
+        head.append(two(*(esc(word) for word in reason_name(rule.reason))) + which)
     return f'<div class="matrix">{table(head, rows)}</div>'
 
 
