@@ -183,7 +183,7 @@ def measure(args: Any, plan: Any) -> dict[str, Any]:
     from pipeline.engine import MeasureJob, measure_shard
     from pipeline.whatif.measured import RULES, TEXTS
 
-    dedup, memory = plan.recipe.dedup, int(parse_size(args.memory))
+    memory = int(parse_size(args.memory))
     task, out = Task.of(args), Path(args.out)
     decisions: Counter[str] = Counter()
     with showing(True, args.lang), filling(out, ("signals", TEXTS)) as aside, WorkerPool(args.workers) as pool:
@@ -195,9 +195,10 @@ def measure(args: Any, plan: Any) -> dict[str, Any]:
                 aside / "scratch" / f"measured-{n:05d}",
                 folder,
                 plan.steps,
-                dedup,
+                None,
                 None,
                 memory,
+                None if args.texts else _facts(plan),
             )
             for n, folder in enumerate(folders)
         ]
@@ -232,6 +233,12 @@ def _counted(plan: Any, folders: list[Path], aside: Path, memory: int, workers: 
     return plan.frozen([job.table("internal")])
 
 
+def _facts(plan: Any) -> frozenset[str]:
+    """The columns of documents that a decision and its record depend on."""
+    wanted = {"id", "source", "uri", "record", *(check.rule.column for check in plan.checks)}
+    return frozenset(wanted & plan.columns.keys() - plan.signal_columns.keys())
+
+
 def _decided(plan: Any, folder: Path) -> pa.Table:
     """Signals with the decision and reason of each document."""
     import numpy as np
@@ -239,7 +246,7 @@ def _decided(plan: Any, folder: Path) -> pa.Table:
     from pipeline.select import evidence, select
     from schemas.decision import Decision
 
-    documents = read_columns(folder / "documents.parquet")
+    documents = read_columns(folder / "documents.parquet", sorted(_facts(plan)))
     table = read_columns(folder / "signals.parquet")
     full = table
     for name in documents.column_names:
