@@ -105,9 +105,9 @@ def plan_command(args: Any) -> int:
     workspace = _workspace(args, args.recipe)
     workspace.root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(workspace.root).free
-    # Read and measured text, signals, signatures and the published copy, each zstd: 1.5 times the input was seen.
+    # Read and measured text, signals, signatures and the published copy: 2 times the input was seen.
     # The lines that passages count were 0.2 times the input, and as much once more while they are frozen.
-    needed = int(size * (1.9 if plan.recipe.passages else 1.5))
+    needed = int(size * (2.4 if plan.recipe.passages else 2.0))
     value = {
         "dataset": plan.recipe.dataset,
         "fingerprint": plan.fingerprint,

@@ -60,11 +60,12 @@ class Task:
         except SourceError as error:
             raise SourceError(for_tools(error.template), **error.values) from None
 
-    def job(self, folder: Path, files: list[InputFile]) -> Any:
-        """What reads some of the files."""
+    def job(self, folder: Path, files: list[InputFile], *, kept: bool = False) -> Any:
+        """What reads some of the files; `kept`: its documents are the result."""
         from pipeline.engine import ReadJob
 
-        return ReadJob(folder, self.source, tuple(files), Limits(), int(parse_size(self.args.memory)), raw_ids=True)
+        memory = int(parse_size(self.args.memory))
+        return ReadJob(folder, self.source, tuple(files), Limits(), memory, raw_ids=True, kept=kept)
 
     def documents(
         self, folder: Path, outcomes: list[dict[str, Any]], quarantine: list[dict[str, Any]]
@@ -148,10 +149,11 @@ def _gather(task: Task, folders: list[Path], out: Path) -> Counter[str]:
     return task.check_read(read_columns(out / "files.parquet").to_pylist())
 
 
-def _read(task: Task, pool: WorkerPool, scratch: Path) -> list[Path]:
+def _read(task: Task, pool: WorkerPool, scratch: Path, *, kept: bool) -> list[Path]:
     from pipeline.engine import group_files, read_shard
 
-    jobs = [task.job(scratch / f"{number:05d}", group) for number, group in enumerate(group_files(task.files))]
+    groups = enumerate(group_files(task.files))
+    jobs = [task.job(scratch / f"{number:05d}", group, kept=kept) for number, group in groups]
     InWorkers(pool).each("read", read_shard, jobs, str)
     return [job.folder for job in jobs]
 
@@ -160,7 +162,7 @@ def ingest_command(args: Any) -> int:
     """Read everything into OUT/documents, and account for every file in OUT/files.parquet."""
     task, out = Task.of(args), Path(args.out)
     with showing(True, args.lang), filling(out, ("documents",)) as aside, WorkerPool(args.workers) as pool:
-        folders = _read(task, pool, aside / "scratch")
+        folders = _read(task, pool, aside / "scratch", kept=True)
         outcomes = _gather(task, folders, aside)
         (aside / "documents").mkdir()
         for number, folder in enumerate(folders):
@@ -187,7 +189,7 @@ def measure(args: Any, plan: Any) -> dict[str, Any]:
     task, out = Task.of(args), Path(args.out)
     decisions: Counter[str] = Counter()
     with showing(True, args.lang), filling(out, ("signals", TEXTS)) as aside, WorkerPool(args.workers) as pool:
-        folders = _read(task, pool, aside / "scratch")
+        folders = _read(task, pool, aside / "scratch", kept=False)
         _gather(task, folders, aside)
         plan = _counted(plan, folders, aside, memory, InWorkers(pool))
         jobs = [
@@ -199,6 +201,7 @@ def measure(args: Any, plan: Any) -> dict[str, Any]:
                 None,
                 memory,
                 None if args.texts else _facts(plan),
+                bool(args.texts),
             )
             for n, folder in enumerate(folders)
         ]

@@ -64,7 +64,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class ReadJob:
-    """Everything `read_shard` needs: small, picklable, no data."""
+    """Everything `read_shard` needs: small, picklable, no data. `kept`: the documents are a result by themselves."""
 
     folder: Path
     source: Source
@@ -72,6 +72,7 @@ class ReadJob:
     limits: Limits
     memory: int
     raw_ids: bool = False
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class MeasureJob:
     """Everything `measure_shard` needs. `max_id` bounds a sample: only ids up to it are measured.
 
     `dedup`: how documents are signed; None where nobody looks for duplicates. `columns`: those of `documents.parquet`
-    that are wanted; None for all.
+    that are wanted; None for all. `kept`: these are a result by themselves.
     """
 
     folder: Path
@@ -89,6 +90,7 @@ class MeasureJob:
     max_id: str | None
     memory: int
     columns: frozenset[str] | None = None
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def read_shard(job: ReadJob) -> dict[str, Any]:
     outcomes: list[dict[str, Any]] = []
     quarantine: list[dict[str, Any]] = []
     documents = documents_of(job, outcomes, quarantine)
-    rows = write_parquet(job.folder / "documents.parquet", DOCUMENT, documents)
+    rows = write_parquet(job.folder / "documents.parquet", DOCUMENT, documents, passing=not job.kept)
     write_parquet(job.folder / "files.parquet", FILES, [pa.Table.from_pylist(outcomes, FILES)])
     write_parquet(job.folder / "quarantine.parquet", QUARANTINE, [pa.Table.from_pylist(quarantine, QUARANTINE)])
     if sum(outcome["records"] for outcome in outcomes) != rows:
@@ -215,8 +217,8 @@ def measure_shard(job: MeasureJob) -> dict[str, Any]:
     measured = [pa.field(name, dtype) for step in job.steps for name, dtype in step.adds.items()]
     signals_schema = pa.schema([DOCUMENT.field("id"), *measured])
     with (
-        ParquetSink(job.folder / "documents.parquet", pa.schema(columns)) as documents,
-        ParquetSink(job.folder / "signals.parquet", signals_schema) as signals,
+        ParquetSink(job.folder / "documents.parquet", pa.schema(columns), passing=not job.kept) as documents,
+        ParquetSink(job.folder / "signals.parquet", signals_schema, passing=True) as signals,
         _signing(job) as sign,
     ):
         for table in batches(job.read / "documents.parquet"):
@@ -243,7 +245,8 @@ def _signing(job: MeasureJob) -> Iterator[Callable[[pa.Array], None]]:
     from pipeline.dedup.signature import sign_for, signatures_schema
 
     dedup = job.dedup
-    with ParquetSink(job.folder / "signatures.parquet", signatures_schema(dedup.permutations)) as signatures:
+    path = job.folder / "signatures.parquet"
+    with ParquetSink(path, signatures_schema(dedup.permutations), passing=True) as signatures:
         yield lambda text: signatures.write(sign_for(dedup, text))
 
 
