@@ -5,6 +5,7 @@ nothing else: `tests/flows/test_starting.py` says so.
 """
 
 import gc
+import importlib
 import sys
 import tempfile
 import threading
@@ -31,7 +32,24 @@ class _NotNeeded(MetaPathFinder):
 
 @contextmanager
 def kernels_loading() -> Iterator[None]:
-    """Load the kernels of near-duplicates while the first file is read, and nothing that no kernel needs.
+    """Load the kernels of near-duplicates while the first file is read, and nothing that no kernel needs."""
+    with lightly():
+        # Before the thread starts: an import that Ctrl-C breaks off may leave its lock to who waits for it.
+        from pipeline.dedup.tool import dedup_documents
+
+        loading = threading.Thread(target=_load_kernels, args=[dedup_documents], daemon=True)
+        loading.start()
+        gc.freeze()
+        try:
+            yield
+        finally:
+            loading.join(60)
+            gc.unfreeze()
+
+
+@contextmanager
+def lightly(*, steps: bool = False) -> Iterator[None]:
+    """Load Arrow and Numba without what no kernel needs; `steps`: with what Numba has for arrays, as those of steps do.
 
     Arrow looks for pandas when it first makes an array, Numba for coverage when it is imported and for SciPy's linear
     algebra when it loads its first kernel; none is used here, and finding them takes 0.4 s. Who asks for them later
@@ -51,21 +69,13 @@ def kernels_loading() -> Iterator[None]:
 
         with _without_compiler(cpu_target.target_context):
             cpu_target.target_context.refresh()
+            if steps:  # looks for SciPy's linear algebra when it is imported, and again for who compiles with it
+                importlib.import_module("numba.np.arraymath")
             sys.meta_path.remove(finder)
-            # Before the thread starts: an import that Ctrl-C breaks off may leave its lock to who waits for it.
-            from pipeline.dedup.tool import dedup_documents
-
-            loading = threading.Thread(target=_load_kernels, args=[dedup_documents], daemon=True)
-            loading.start()
-            gc.freeze()
-            try:
-                yield
-            finally:
-                loading.join(60)
+            yield
     finally:
         if finder in sys.meta_path:
             sys.meta_path.remove(finder)
-        gc.unfreeze()
         gc.set_threshold(*usual)
 
 
