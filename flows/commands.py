@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import server, show
+from flows.starting import load_arrow
 from flows.words import say, told
 from pipeline.storage import Workspace
 from schemas.errors import CorpusError, RecipeError, StoreError
@@ -131,6 +132,7 @@ def plan_command(args: Any) -> int:
 
 def run_command(args: Any) -> int:
     """Run a recipe through Prefect; a finished one is recognised before Prefect is imported."""
+    load_arrow()
     from pipeline.curation import Curation
 
     started = time.perf_counter()

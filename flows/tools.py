@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from flows.pool import InWorkers, WorkerPool
 from flows.progress import progress, showing
+from flows.starting import load_arrow
 from flows.words import count, label, say
 from pipeline.readers.formats import detect_format
 from pipeline.storage import read_columns, replacing_folder, write_json, write_parquet
@@ -160,6 +161,7 @@ def _read(task: Task, pool: WorkerPool, scratch: Path, *, kept: bool) -> list[Pa
 
 def ingest_command(args: Any) -> int:
     """Read everything into OUT/documents, and account for every file in OUT/files.parquet."""
+    load_arrow()
     task, out = Task.of(args), Path(args.out)
     with showing(True, args.lang), filling(out, ("documents",)) as aside, WorkerPool(args.workers) as pool:
         folders = _read(task, pool, aside / "scratch", kept=True)
@@ -174,6 +176,7 @@ def ingest_command(args: Any) -> int:
 
 def measure_command(args: Any) -> int:
     """Measure everything and decide on each document, into OUT/signals; recurring lines, if asked for, are listed."""
+    load_arrow()
     from pipeline.explain import plan_of
 
     print_result(measure(args, plan_of(args.recipe)))
