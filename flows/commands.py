@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import server, show
+from flows.starting import load_arrow
 from flows.words import say, told
 from pipeline.storage import Workspace
 from schemas.errors import CorpusError, RecipeError, StoreError
@@ -105,9 +106,9 @@ def plan_command(args: Any) -> int:
     workspace = _workspace(args, args.recipe)
     workspace.root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(workspace.root).free
-    # Read and measured text, signals, signatures and the published copy, each zstd: 1.5 times the input was seen.
+    # Read and measured text, signals, signatures and the published copy: 2 times the input was seen.
     # The lines that passages count were 0.2 times the input, and as much once more while they are frozen.
-    needed = int(size * (1.9 if plan.recipe.passages else 1.5))
+    needed = int(size * (2.4 if plan.recipe.passages else 2.0))
     value = {
         "dataset": plan.recipe.dataset,
         "fingerprint": plan.fingerprint,
@@ -131,6 +132,7 @@ def plan_command(args: Any) -> int:
 
 def run_command(args: Any) -> int:
     """Run a recipe through Prefect; a finished one is recognised before Prefect is imported."""
+    load_arrow()
     from pipeline.curation import Curation
 
     started = time.perf_counter()

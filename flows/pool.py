@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from typing import Any, TypeVar
 
 from flows.progress import progress
@@ -51,7 +52,7 @@ class WorkerPool:
         with self._lock:
             if self._pool is None:
                 context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
-                self._pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_quiet)
+                self._pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_begin)
             pool = self._pool
         try:
             future: Future[R] = pool.submit(work, job)
@@ -89,9 +90,17 @@ class InWorkers:
             return work()
 
 
-def _quiet() -> None:
-    """Ctrl-C goes to every process of the terminal: only the parent answers it. And no worker outlives the parent."""
+_whole_life = ExitStack()
+
+
+def _begin() -> None:
+    """Start a worker fast.
+
+    Ctrl-C goes to every process of the terminal: only the parent answers it. And no worker outlives the parent.
+    """
     import signal
+
+    from flows.starting import lightly
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
@@ -102,3 +111,4 @@ def _quiet() -> None:
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
+    _whole_life.enter_context(lightly(steps=True))

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from flows.pool import InWorkers, WorkerPool
 from flows.progress import progress, showing
+from flows.starting import load_arrow
 from flows.words import count, label, say
 from pipeline.readers.formats import detect_format
 from pipeline.storage import read_columns, replacing_folder, write_json, write_parquet
@@ -60,11 +61,12 @@ class Task:
         except SourceError as error:
             raise SourceError(for_tools(error.template), **error.values) from None
 
-    def job(self, folder: Path, files: list[InputFile]) -> Any:
-        """What reads some of the files."""
+    def job(self, folder: Path, files: list[InputFile], *, kept: bool = False) -> Any:
+        """What reads some of the files; `kept`: its documents are the result."""
         from pipeline.engine import ReadJob
 
-        return ReadJob(folder, self.source, tuple(files), Limits(), int(parse_size(self.args.memory)), raw_ids=True)
+        memory = int(parse_size(self.args.memory))
+        return ReadJob(folder, self.source, tuple(files), Limits(), memory, raw_ids=True, kept=kept)
 
     def documents(
         self, folder: Path, outcomes: list[dict[str, Any]], quarantine: list[dict[str, Any]]
@@ -148,19 +150,21 @@ def _gather(task: Task, folders: list[Path], out: Path) -> Counter[str]:
     return task.check_read(read_columns(out / "files.parquet").to_pylist())
 
 
-def _read(task: Task, pool: WorkerPool, scratch: Path) -> list[Path]:
+def _read(task: Task, pool: WorkerPool, scratch: Path, *, kept: bool) -> list[Path]:
     from pipeline.engine import group_files, read_shard
 
-    jobs = [task.job(scratch / f"{number:05d}", group) for number, group in enumerate(group_files(task.files))]
+    groups = enumerate(group_files(task.files))
+    jobs = [task.job(scratch / f"{number:05d}", group, kept=kept) for number, group in groups]
     InWorkers(pool).each("read", read_shard, jobs, str)
     return [job.folder for job in jobs]
 
 
 def ingest_command(args: Any) -> int:
     """Read everything into OUT/documents, and account for every file in OUT/files.parquet."""
+    load_arrow()
     task, out = Task.of(args), Path(args.out)
     with showing(True, args.lang), filling(out, ("documents",)) as aside, WorkerPool(args.workers) as pool:
-        folders = _read(task, pool, aside / "scratch")
+        folders = _read(task, pool, aside / "scratch", kept=True)
         outcomes = _gather(task, folders, aside)
         (aside / "documents").mkdir()
         for number, folder in enumerate(folders):
@@ -172,6 +176,7 @@ def ingest_command(args: Any) -> int:
 
 def measure_command(args: Any) -> int:
     """Measure everything and decide on each document, into OUT/signals; recurring lines, if asked for, are listed."""
+    load_arrow()
     from pipeline.explain import plan_of
 
     print_result(measure(args, plan_of(args.recipe)))
@@ -183,11 +188,11 @@ def measure(args: Any, plan: Any) -> dict[str, Any]:
     from pipeline.engine import MeasureJob, measure_shard
     from pipeline.whatif.measured import RULES, TEXTS
 
-    dedup, memory = plan.recipe.dedup, int(parse_size(args.memory))
+    memory = int(parse_size(args.memory))
     task, out = Task.of(args), Path(args.out)
     decisions: Counter[str] = Counter()
     with showing(True, args.lang), filling(out, ("signals", TEXTS)) as aside, WorkerPool(args.workers) as pool:
-        folders = _read(task, pool, aside / "scratch")
+        folders = _read(task, pool, aside / "scratch", kept=False)
         _gather(task, folders, aside)
         plan = _counted(plan, folders, aside, memory, InWorkers(pool))
         jobs = [
@@ -195,9 +200,11 @@ def measure(args: Any, plan: Any) -> dict[str, Any]:
                 aside / "scratch" / f"measured-{n:05d}",
                 folder,
                 plan.steps,
-                dedup,
+                None,
                 None,
                 memory,
+                None if args.texts else _facts(plan),
+                bool(args.texts),
             )
             for n, folder in enumerate(folders)
         ]
@@ -232,6 +239,12 @@ def _counted(plan: Any, folders: list[Path], aside: Path, memory: int, workers: 
     return plan.frozen([job.table("internal")])
 
 
+def _facts(plan: Any) -> frozenset[str]:
+    """The columns of documents that a decision and its record depend on."""
+    wanted = {"id", "source", "uri", "record", *(check.rule.column for check in plan.checks)}
+    return frozenset(wanted & plan.columns.keys() - plan.signal_columns.keys())
+
+
 def _decided(plan: Any, folder: Path) -> pa.Table:
     """Signals with the decision and reason of each document."""
     import numpy as np
@@ -239,7 +252,7 @@ def _decided(plan: Any, folder: Path) -> pa.Table:
     from pipeline.select import evidence, select
     from schemas.decision import Decision
 
-    documents = read_columns(folder / "documents.parquet")
+    documents = read_columns(folder / "documents.parquet", sorted(_facts(plan)))
     table = read_columns(folder / "signals.parquet")
     full = table
     for name in documents.column_names:

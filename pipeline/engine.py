@@ -10,7 +10,8 @@ and whoever needs the same content again, in this run or a later one, finds it.
 import resource
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -63,7 +64,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class ReadJob:
-    """Everything `read_shard` needs: small, picklable, no data."""
+    """Everything `read_shard` needs: small, picklable, no data. `kept`: the documents are a result by themselves."""
 
     folder: Path
     source: Source
@@ -71,18 +72,25 @@ class ReadJob:
     limits: Limits
     memory: int
     raw_ids: bool = False
+    kept: bool = False
 
 
 @dataclass(frozen=True)
 class MeasureJob:
-    """Everything `measure_shard` needs. `max_id` bounds a sample: only ids up to it are measured."""
+    """Everything `measure_shard` needs. `max_id` bounds a sample: only ids up to it are measured.
+
+    `dedup`: how documents are signed; None where nobody looks for duplicates. `columns`: those of `documents.parquet`
+    that are wanted; None for all. `kept`: these are a result by themselves.
+    """
 
     folder: Path
     read: Path
     steps: tuple[Step, ...]
-    dedup: Dedup
+    dedup: Dedup | None
     max_id: str | None
     memory: int
+    columns: frozenset[str] | None = None
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,7 +155,7 @@ def read_shard(job: ReadJob) -> dict[str, Any]:
     outcomes: list[dict[str, Any]] = []
     quarantine: list[dict[str, Any]] = []
     documents = documents_of(job, outcomes, quarantine)
-    rows = write_parquet(job.folder / "documents.parquet", DOCUMENT, documents)
+    rows = write_parquet(job.folder / "documents.parquet", DOCUMENT, documents, passing=not job.kept)
     write_parquet(job.folder / "files.parquet", FILES, [pa.Table.from_pylist(outcomes, FILES)])
     write_parquet(job.folder / "quarantine.parquet", QUARANTINE, [pa.Table.from_pylist(quarantine, QUARANTINE)])
     if sum(outcome["records"] for outcome in outcomes) != rows:
@@ -203,29 +211,43 @@ def measure_shard(job: MeasureJob) -> dict[str, Any]:
 
     Writes `documents.parquet` (cleaned text), `signals.parquet` and `signatures.parquet`, row for row alike.
     """
-    from pipeline.dedup.signature import sign_for, signatures_schema
-
     started = time.perf_counter()
-    columns = [pa.field(name, dtype) for step in job.steps for name, dtype in step.adds.items()]
     hashed = [pa.field(name, dtype, nullable=False) for name, dtype in ENGINE_COLUMNS.items()]
-    documents_schema = pa.schema([*DOCUMENT, *hashed])
-    signals_schema = pa.schema([DOCUMENT.field("id"), *columns])
+    columns = [field for field in (*DOCUMENT, *hashed) if job.columns is None or field.name in job.columns]
+    measured = [pa.field(name, dtype) for step in job.steps for name, dtype in step.adds.items()]
+    signals_schema = pa.schema([DOCUMENT.field("id"), *measured])
     with (
-        ParquetSink(job.folder / "documents.parquet", documents_schema) as documents,
-        ParquetSink(job.folder / "signals.parquet", signals_schema) as signals,
-        ParquetSink(job.folder / "signatures.parquet", signatures_schema(job.dedup.permutations)) as signatures,
+        ParquetSink(job.folder / "documents.parquet", pa.schema(columns), passing=not job.kept) as documents,
+        ParquetSink(job.folder / "signals.parquet", signals_schema, passing=True) as signals,
+        _signing(job) as sign,
     ):
         for table in batches(job.read / "documents.parquet"):
             batch = _one_batch(_sampled(table, job.max_id))
             check_memory(job.memory, f"measuring {job.read.name}", "raise --memory")
             batch = apply(job.steps, batch)
             text = batch.column("text")
-            signatures.write(sign_for(job.dedup, text))
+            sign(text)
             signals.write(batch.select(signals_schema.names))
-            batch = batch.append_column(hashed[0], content_hashes(text.to_pylist()))
-            batch = batch.append_column(hashed[1], pc.binary_length(text).cast(pa.int64()))
-            documents.write(batch.select(documents_schema.names))
+            if hashed[0] in columns:
+                batch = batch.append_column(hashed[0], content_hashes(text))
+            if hashed[1] in columns:
+                batch = batch.append_column(hashed[1], pc.binary_length(text).cast(pa.int64()))
+            documents.write(batch.select([field.name for field in columns]))
     return _finish(job.folder, {"rows": documents.rows}, started)
+
+
+@contextmanager
+def _signing(job: MeasureJob) -> Iterator[Callable[[pa.Array], None]]:
+    """Yield what signs a column of texts into `signatures.parquet`, or does nothing where nobody wants them signed."""
+    if job.dedup is None:
+        yield lambda _: None
+        return
+    from pipeline.dedup.signature import sign_for, signatures_schema
+
+    dedup = job.dedup
+    path = job.folder / "signatures.parquet"
+    with ParquetSink(path, signatures_schema(dedup.permutations), passing=True) as signatures:
+        yield lambda text: signatures.write(sign_for(dedup, text))
 
 
 def _sampled(table: pa.Table, max_id: str | None) -> pa.Table:

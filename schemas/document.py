@@ -5,7 +5,6 @@ major version of a dataset.
 """
 
 import hashlib
-from collections.abc import Iterable
 
 import pyarrow as pa
 
@@ -63,6 +62,6 @@ def content_hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def content_hashes(texts: Iterable[str]) -> pa.Array:
-    """Return `content_hash` of each text as a string array."""
-    return pa.array([content_hash(text) for text in texts], pa.string())
+def content_hashes(texts: pa.Array) -> pa.Array:
+    """Return `content_hash` of each text of a string column as a string array."""
+    return pa.array([hashlib.sha256(text).hexdigest() for text in texts.cast(pa.binary()).to_pylist()], pa.string())

@@ -19,6 +19,7 @@ import pyarrow as pa
 from numba import njit
 
 from pipeline.clean.rows import with_texts
+from pipeline.properties import COMPOSES, properties
 from pipeline.step import Cleaner, replace_text
 from pipeline.text import CodePoints, encode
 
@@ -91,18 +92,7 @@ def _actions() -> npt.NDArray[np.uint8]:
     for action, ranges in (*plain, (_DROP | _SPECIAL, _SPECIALS)):
         for first, last in ranges:
             actions[first : last + 1] = action
-    for point in range(0xC0, 0x30000):
-        char = chr(point)
-        parts = unicodedata.decomposition(char).split()
-        if parts and not parts[0].startswith("<"):
-            if unicodedata.normalize("NFC", char) != char:
-                actions[point] |= _SUSPECT
-            elif len(parts) == 2:
-                # The second of a pair may compose with what stands before it.
-                actions[int(parts[1], 16)] |= _SUSPECT
-        elif unicodedata.combining(char):
-            actions[point] |= _SUSPECT
-    actions[0x1161:0x1200] |= _SUSPECT  # conjoining Hangul vowels and finals
+    actions[properties() & COMPOSES > 0] |= _SUSPECT
     actions.setflags(write=False)
     return actions
 

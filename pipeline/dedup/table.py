@@ -6,7 +6,7 @@ The price is 30 KB and a table that stays behind the newest Unicode until a revi
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import as_file, files
 from typing import Any, Literal
@@ -35,13 +35,18 @@ def normalization(form: MatchForm) -> Literal["NFKC", "NFC"]:
     return "NFKC" if form.width == "fold" else "NFC"
 
 
-def match_char(char: str, form: MatchForm = DEFAULT_FORM) -> str:
-    """Return the match form of one character taken alone: NFKC, casefold, deletions, Traditional to Simplified."""
-    folded = unicodedata.normalize(normalization(form), char).casefold()
-    kept = (c for c in folded if not _is_deleted(c, form))
-    if form.digits == "zero":
-        kept = ("0" if c.isdecimal() else c for c in kept)
-    return "".join(simplified().get(c, c) if form.script == "fold" else c for c in kept)
+def match_chars(chars: Iterable[str], form: MatchForm = DEFAULT_FORM) -> list[str]:
+    """Return the match form of each character alone: NFKC, casefold, deletions, Traditional to Simplified."""
+    normal = normalization(form)
+    folded = [unicodedata.normalize(normal, char).casefold() for char in chars]
+    becomes: dict[int, str | None] = {}
+    for char in set("".join(folded)):
+        if _is_deleted(char, form):
+            becomes[ord(char)] = None
+            continue
+        digit = "0" if form.digits == "zero" and char.isdecimal() else char
+        becomes[ord(char)] = simplified().get(digit, digit) if form.script == "fold" else digit
+    return [text.translate(becomes) for text in folded]
 
 
 def _is_deleted(char: str, form: MatchForm) -> bool:
@@ -82,12 +87,11 @@ def build_table() -> dict[str, npt.NDArray[np.uint32]]:
     lengths: list[int] = []
     values: list[int] = []
     joins: list[int] = []
-    for code in _scalars():
+    for code, form in zip(_scalars(), match_chars(map(chr, _scalars())), strict=True):
         char = chr(code)
         first = unicodedata.normalize("NFKD", char)[0]
         if unicodedata.combining(first) or ord(first) in halves:
             joins.append(code)
-        form = match_char(char)
         if form != char:
             codes.append(code)
             lengths.append(len(form))
@@ -108,10 +112,10 @@ def build_table() -> dict[str, npt.NDArray[np.uint32]]:
 def vary_table(stored: dict[str, npt.NDArray[np.uint32]], form: MatchForm) -> dict[str, npt.NDArray[np.uint32]]:
     """Return the table of a match form other than the default, whose forms differ for the same code points and digits.
 
-    Made from the characters that the shipped table knows, in about .1 s, so that later Unicode versions change nothing.
+    Made from the characters that the shipped table knows, so that later Unicode versions change nothing; about .03 s.
     """
     codes = np.union1d(stored["codes"], stored["digits"])
-    forms = [match_char(chr(code), form) for code in codes.tolist()]
+    forms = match_chars(map(chr, codes.tolist()), form)
     values = np.array([ord(char) for text in forms for char in text], np.uint32)
     return {**stored, "codes": codes, "lengths": np.array([len(text) for text in forms], np.uint32), "values": values}
 

@@ -11,13 +11,13 @@ Trade: a character whose form is several (㎏, ﬁ) counts as itself, and letter
 bare letter.
 """
 
-import unicodedata
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.dedup.matchform import single_forms
+from pipeline.properties import of_categories
 from pipeline.signals import classes
 from pipeline.tables import lines_of
 
@@ -34,8 +34,8 @@ def labels(disguised: bool) -> npt.NDArray[np.uint32]:
     """Return label and bits of every code point below `classes.SIZE`, uint32; those above count as the last one."""
     size, bits = classes.SIZE, classes.table()
     table = single_forms()[:size].copy()
-    blank = np.array([unicodedata.category(chr(point)) == "Zs" for point in range(0x3001)])
-    table[:0x3001][blank] = 32
+    blank = of_categories("Zs")[:size]
+    table[blank] = 32
     if disguised:
         for line in lines_of(__package__, LOOKALIKES):
             canonical, alike = line.split("\t")
@@ -44,17 +44,12 @@ def labels(disguised: bool) -> npt.NDArray[np.uint32]:
         ends[[ord(char) for char in _ENDS]] = True
         marks = (bits & (classes.PUNCTUATION | classes.SYMBOL)) > 0
         marks &= ((bits & (classes.STOP | classes.CLAUSE_END)) == 0) & ~ends
-        marks[:0x3001] |= blank
+        marks |= blank
         table[marks] |= SOFT
-    table[_passed_over(size)] = HARD
+    table[of_categories("Cf", "Mn", "Me")[:size]] = HARD
     table[size - 1] = LABEL
     table.setflags(write=False)
     return table
-
-
-def _passed_over(size: int) -> npt.NDArray[np.bool_]:
-    categories = (unicodedata.category(chr(point)) for point in range(size))
-    return np.fromiter((category in ("Cf", "Mn", "Me") for category in categories), bool, size)
 
 
 def label_of(char: str, table: npt.NDArray[np.uint32]) -> int:

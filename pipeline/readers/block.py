@@ -5,11 +5,12 @@ repeated id), it goes record by record the way everything else does, so the resu
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numba import njit
 
 from pipeline.readers.fields import parse_time
 from pipeline.readers.reader import Bad, Record
@@ -51,8 +52,9 @@ class Block(NamedTuple):
         if not valid or ((data[offsets[:-1]] & 0xC0) == 0x80).any():  # each text begins with a character
             return None
         if marked:
-            text = pc.replace_substring(pc.replace_substring(text, "\r\n", "\n"), "\r", "\n")
-            text = pc.replace_substring(text, "\0", "")
+            plain, begins = np.empty(int(offsets[-1] - offsets[0]), np.uint8), np.empty(len(offsets), np.int32)
+            _plain_breaks(data, offsets, plain, begins)
+            text = pa.Array.from_buffers(text.type, len(text), [None, pa.py_buffer(begins), pa.py_buffer(plain)])
         return _without_marks(text)
 
     def keys(self) -> list[str] | None:
@@ -76,6 +78,25 @@ class Block(NamedTuple):
         """Return the values of a time field, parsed."""
         column: pa.Array | None = getattr(self, name)
         return [None] * len(self.text) if column is None else [parse_time(value) for value in column.to_pylist()]
+
+
+@njit(cache=True, nogil=True)
+def _plain_breaks(data: Any, offsets: Any, out: Any, begins: Any) -> None:
+    """Write the rows with a line feed for every CR LF and CR, without NUL, to `out`; where each begins to `begins`."""
+    one, count = np.uint64(1), np.uint64(0)
+    for row in range(len(offsets) - 1):
+        begins[row] = count
+        i, end = np.uint64(offsets[row]), np.uint64(offsets[row + 1])
+        while i < end:
+            byte = data[i]
+            i += one
+            if byte == 13:
+                byte = np.uint8(10)
+                if i < end and data[i] == 10:
+                    i += one
+            out[count] = byte
+            count += np.uint64(byte != 0)
+    begins[len(offsets) - 1] = count
 
 
 def _without_marks(text: pa.Array) -> pa.Array | None:

@@ -18,6 +18,8 @@ from mmap import mmap
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.text import looks
+
 Data = bytes | mmap
 
 BLOCK = 1 << 20
@@ -178,13 +180,17 @@ def _null_shares(data: Data) -> tuple[float, float]:
 
 
 def _is_utf8(data: Data) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        for block in _chunks(data):
-            decoder.decode(block)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
+    start, size = 0, len(data)
+    while start < size:
+        block = data[start : start + BLOCK]
+        start += len(block)
+        if start < size:  # leave a character that may be cut off to the next block
+            begun = next((back for back in range(1, min(4, len(block)) + 1) if block[-back] & 0xC0 != 0x80), 0)
+            if not begun:
+                return False
+            block, start = block[:-begun], start - begun
+        if not looks(np.frombuffer(block, np.uint8))[0]:
+            return False
     return True
 
 
@@ -213,7 +219,7 @@ def _plain_utf8(data: Data) -> Encoding:
 
 def _seven_bit(data: Data) -> Encoding | None:
     """Return HZ where an ASCII file holds its shifts and Chinese comes out of them."""
-    if data.find(b"~{") < 0 or any(not block.isascii() for block in _chunks(data)):
+    if any(not block.isascii() for block in _chunks(data)) or data.find(b"~{") < 0:
         return None
     sample = data[:BLOCK]
     if not HZ.search(sample):

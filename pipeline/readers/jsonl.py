@@ -14,8 +14,10 @@ from itertools import islice
 from types import NoneType
 from typing import Any, ClassVar
 
+import numpy as np
 import orjson
 import pyarrow as pa
+from numba import njit
 
 from pipeline.readers.block import Block
 from pipeline.readers.content import Content, Unreadable
@@ -63,6 +65,11 @@ class Rows:
         self._columns: Columns | None = None
         self.types: pa.Schema | None = None
         self._known: dict[tuple[str, ...], Columns] = {}
+
+    @property
+    def found(self) -> bool:
+        """Whether a readable record came before."""
+        return self._columns is not None
 
     def record(self, number: int, value: Any) -> Record | Bad:
         """Return the record of a value, or why it makes none."""
@@ -199,18 +206,21 @@ def _blocks(content: Content, start: int, intake: Intake) -> Iterator[Record | B
     rows, number, limit = Rows(intake), 0, intake.limits.record_bytes
     size = len(content.data)
     while start < size:
-        piece = content.data[start : min(start + BLOCK_BYTES, size)]
-        end = piece.rfind(b"\n") + 1 if start + len(piece) < size else len(piece)
+        end = start + BLOCK_BYTES
+        if not rows.found:  # one by one up to the first record, which says where the fields are
+            end = content.data.find(b"\n", start, end) + 1 or (0 if end < size else size)
+        else:
+            end = content.data.rfind(b"\n", start, end) + 1 if end < size else size
         if not end:  # a long line: as it is read anyway
             line = next(byte_lines(content.data, start, limit))
             yield from _of_lines(_not_blank([line]), rows, number)
             number += isinstance(line, TooLong) or bool(line.strip())
             start += (line.size if isinstance(line, TooLong) else len(line)) + 1
             continue
-        piece = piece[:end]
-        start += end
+        piece = content.data[start:end]
+        start = end
         lines = partial(_not_blank, byte_lines(piece, 0, limit))
-        table = _table(piece, rows, limit) if number else None
+        table = _table(piece, rows, limit) if rows.found else None
         if table is None:
             careful = list(_of_lines(lines(), rows, number))
             number = careful[-1].record + 1 if careful else number
@@ -222,12 +232,14 @@ def _blocks(content: Content, start: int, intake: Intake) -> Iterator[Record | B
 
 def _table(piece: bytes, rows: "Rows", limit: int) -> pa.RecordBatch | None:
     """Return lines parsed by Arrow; None where they are not one object each, of known fields, within the limit."""
-    ends = piece.count(b"\n") + (piece[-1:] != b"\n")
     if len(piece) > limit and max(map(len, piece.split(b"\n"))) > limit:
         return None
-    if piece[:1] != b"{" or piece.rstrip()[-1:] != b"}":
+    # White space at the end is one line end at most.
+    if piece[:1] != b"{" or piece[-3:].rstrip()[-1:] != b"}":
         return None
-    if ends - 1 != piece.count(b"}\n{") and ends - 1 != piece.count(b"}\r\n{"):
+    lines, between, crlf = _line_ends(np.frombuffer(piece, np.uint8))
+    ends = lines + (piece[-1:] != b"\n")
+    if ends - 1 not in (between, crlf):
         return None
     types = rows.types
     if types is None:
@@ -243,6 +255,21 @@ def _table(piece: bytes, rows: "Rows", limit: int) -> pa.RecordBatch | None:
         return None
     batches = table.combine_chunks().to_batches()
     return batches[0] if len(batches) == 1 and table.num_rows == ends and rows.knows(table) else None
+
+
+@njit(cache=True, nogil=True)
+def _line_ends(data: Any) -> tuple[int, int, int]:
+    """Count line feeds, and those of them that stand between } and {, without and with a carriage return."""
+    lines = between = crlf = 0
+    size = np.uint64(len(data))
+    for i in range(np.uint64(0), size):
+        lines += data[i] == 10
+    for i in range(np.uint64(2), size - np.uint64(1)):
+        end = (data[i] == 10) & (data[i + np.uint64(1)] == 123)
+        before = data[i - np.uint64(1)]
+        between += end & (before == 125)
+        crlf += end & (before == 13) & (data[i - np.uint64(2)] == 125)
+    return lines, between, crlf
 
 
 def _of_lines(lines: Iterable[Line], rows: "Rows", first: int = 0) -> Iterator[Record | Bad]:

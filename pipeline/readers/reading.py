@@ -68,12 +68,10 @@ class Reading:
             for item in self._produce(self._intake):
                 if isinstance(item, Block):
                     whole = self._whole(item)
-                    if whole is not None and rows:
-                        yield self._batch(rows)
-                        rows, size = [], 0
                     if whole is not None:
                         self._records += len(whole)
-                        yield whole
+                        yield pa.concat_batches([self._batch(rows), whole]) if rows else whole
+                        rows, size = [], 0
                         continue
                 for row in map(self._row, item.careful() if isinstance(item, Block) else (item,)):
                     if row is None:

@@ -7,11 +7,12 @@ documents have.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -132,7 +133,7 @@ class ReportData:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON-able values."""
-        return {**asdict(self), "adds_up": self.adds_up}
+        return {**orjson.loads(orjson.dumps(self)), "adds_up": self.adds_up}
 
 
 def collect(

@@ -1,10 +1,9 @@
 """Character classes: one bit set a code point, so that a kernel knows all it needs of a character by one look-up.
 
 The table covers U+0000 to U+323FF (0.8 MB, of which Chinese text touches about 100 kB); what lies above is private use
-or counts as unassigned. Unicode categories come from Python's own tables, the Chinese ones from the files in `data/`.
+or counts as unassigned. Unicode categories come from `pipeline.properties`, the Chinese ones from the files in `data/`.
 """
 
-import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.dedup.table import simplified
+from pipeline.properties import CATEGORIES, CATEGORY, WIDE, of_categories, properties
 from pipeline.tables import lines_of
 
 SIZE = 0x32400
@@ -65,13 +65,28 @@ _RADICALS = ((0x2E80, 0x2FDF), (0x31C0, 0x31EF))
 _HAN_RANGES = ((0x2E80, 0x2FDF), (0x3005, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF))
 _KANA_RANGES = ((0x3041, 0x309F), (0x30A1, 0x30FA), (0x30FC, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9F))
 _HANGUL_RANGES = ((0x1100, 0x11FF), (0x3130, 0x318F), (0xA960, 0xA97F), (0xAC00, 0xD7FF), (0xFFA0, 0xFFDC))
-_BY_CATEGORY = {"P": PUNCTUATION, "S": SYMBOL, "Z": SPACE, "L": OTHER_LETTER, "M": OTHER_LETTER}
+_LATIN_RANGES = ((0x00, 0x24F), (0x1E00, 0x1EFF), (0xFF21, 0xFF5A))
+_CYRILLIC_RANGES = ((0x400, 0x52F), (0x1C80, 0x1C8F), (0x2DE0, 0x2DFF))
+_SPACES = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85"
+_BY_CATEGORY = {
+    "P": PUNCTUATION,
+    "S": SYMBOL,
+    "Z": SPACE,
+    "L": OTHER_LETTER,
+    "M": OTHER_LETTER,
+    "Nd": DIGIT,
+    "Nl": SYMBOL,
+    "No": SYMBOL,
+    "Co": PRIVATE,
+    "Cn": BROKEN,
+    "Cs": BROKEN,
+}
 
 
 @cache
 def table() -> Table:
     """Return the class bits of every code point, uint32, (SIZE,)."""
-    bits = np.array([_category_bits(point) for point in range(SIZE)], np.uint32)
+    bits = _category_bits()
     for name, ranges in ((HAN, _HAN_RANGES), (KANA, _KANA_RANGES), (HANGUL, _HANGUL_RANGES)):
         for first, last in ranges:
             bits[first : last + 1] = np.where(bits[first : last + 1] & (OTHER_LETTER | SYMBOL), name, BROKEN)
@@ -127,22 +142,17 @@ def _add(bits: Table, name: int, points: Any) -> None:
     bits[np.asarray(points)] |= np.uint32(name)
 
 
-def _category_bits(point: int) -> int:
-    char = chr(point)
-    category = unicodedata.category(char)
+def _category_bits() -> Table:
+    """Return what the Unicode properties of each code point say, one bit each but for FULL."""
+    found = [_BY_CATEGORY.get(name, _BY_CATEGORY.get(name[0], 0)) for name in CATEGORIES]
+    known, letters = properties()[:SIZE], of_categories("L")[:SIZE]
+    bits: Table = np.array(found, np.uint32)[known & CATEGORY]
+    for name, ranges in ((LATIN, _LATIN_RANGES), (CYRILLIC, _CYRILLIC_RANGES)):
+        for first, last in ranges:
+            bits[first : last + 1][letters[first : last + 1]] = name
+    bits[0x7F:0xA0] = BROKEN
+    bits[0xFFFD] = BROKEN
+    bits[[ord(char) for char in _SPACES]] = SPACE
     # Ambiguous is wide beside East Asian text (UAX 11): the dashes, dots and quotes of Chinese.
-    if category[0] == "P" and unicodedata.east_asian_width(char) in "WFA":
-        return PUNCTUATION | FULL
-    if char in "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85":
-        return SPACE
-    if category == "Co":
-        return PRIVATE
-    if category in ("Cn", "Cs") or 0x7F <= point < 0xA0 or point == 0xFFFD:
-        return BROKEN
-    if category == "Nd":
-        return DIGIT
-    if category[0] == "L" and (point < 0x250 or 0x1E00 <= point < 0x1F00 or 0xFF21 <= point <= 0xFF5A):
-        return LATIN
-    if category[0] == "L" and (0x400 <= point < 0x530 or 0x1C80 <= point < 0x1C90 or 0x2DE0 <= point < 0x2E00):
-        return CYRILLIC
-    return _BY_CATEGORY.get(category[0], SYMBOL if category in ("No", "Nl") else 0)
+    bits[(bits == PUNCTUATION) & (known & WIDE > 0)] |= FULL
+    return bits

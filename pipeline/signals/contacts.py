@@ -9,7 +9,6 @@ Trade: the numbers are not checked as the cleaner `personal` checks them, since 
 proof of one; an imprint of a journal has contacts, too, so what matters is how many a thousand characters hold.
 """
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
@@ -19,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
+from pipeline.properties import CODE_POINTS, folds
 from pipeline.signals import classes
 from pipeline.signals.classes import DIGIT, HAN, LATIN, SIZE, SPACE
 from pipeline.step import Signal
@@ -38,6 +38,8 @@ LONGEST = 24
 _TABLE = "contact_words.tsv"
 _DIGIT, _SOFT = 16, 32  # marks of `_folded`: digit (its value in the low bits), what may stand inside a number
 _NUMERALS = "零一二三四五六七八九"
+# Nothing above but mathematical letters and enclosed signs folds to a letter or digit, and no Han or Hangul does.
+_FOLDING = ((0, 0x3400), (0xD800, 0x10000), (0x1D400, 0x1D800), (0x1F100, 0x1F200))
 _SOFTS = " -.·_—–)）\u3000"
 
 
@@ -72,14 +74,12 @@ class Contacts(Signal):
 def _folded() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
     """Return what each character is compared as, uint32, (SIZE,), and whether it is a digit or soft, uint8, (SIZE,)."""
     fold, marks = np.arange(SIZE, dtype=np.uint32), np.zeros(SIZE, np.uint8)
-    # Nothing above but mathematical letters and enclosed signs folds to a letter or digit, and no Han or Hangul does.
-    for point in (*range(0x3400), *range(0xD800, 0x10000), *range(0x1D400, 0x1D800), *range(0x1F100, 0x1F200)):
-        char = chr(point)
-        plain = unicodedata.normalize("NFKC", char).casefold()
-        if len(plain) == 1:
-            fold[point] = ord(plain)
-        if (value := unicodedata.digit(char, None)) is not None:
-            marks[point] = _DIGIT + value
+    known, folding = folds(), np.zeros(CODE_POINTS, bool)
+    for first, last in _FOLDING:
+        folding[first:last] = True
+    folded, digits = folding[known.points], folding[known.digits]
+    fold[known.points[folded]] = known.values[folded]
+    marks[known.digits[digits]] = _DIGIT + known.numbers[digits]
     for value, char in enumerate(_NUMERALS):
         marks[ord(char)] = _DIGIT + value
     marks[ord("〇")] = _DIGIT

@@ -24,6 +24,7 @@ import pyarrow as pa
 from numba import njit
 from pydantic import Field
 
+from pipeline.properties import WORD, properties
 from pipeline.signals.classes import SIZE
 from pipeline.step import Signal
 from pipeline.tables import lines_of, resource
@@ -115,7 +116,7 @@ def _read(path: str) -> bytes:
 @cache
 def _letters() -> npt.NDArray[np.bool_]:
     """Return which characters make a word where they begin it (letters, digits, numerals), (SIZE,)."""
-    return np.array([chr(point).isalnum() for point in range(SIZE)])
+    return properties()[:SIZE] & WORD > 0
 
 
 @cache

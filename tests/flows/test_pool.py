@@ -31,6 +31,21 @@ def prefect_is_imported(_: None) -> bool:
     return "prefect" in sys.modules
 
 
+def measure_a_text(_: None) -> list[str]:
+    """Load kernels as steps do, and say what was imported that none needs."""
+    import sys
+
+    import pyarrow as pa
+
+    from flows.starting import NOT_NEEDED
+    from pipeline.step import apply, build
+
+    steps = [build({"kind": kind}) for kind in ("unicode", "characters", "language", "advertising")]
+    batch = apply(steps, pa.record_batch({"text": ["English words, and 中文.", "请加微信abc12345免费领取"]}))
+    assert batch.column("lang").to_pylist() == ["en", "zh"]
+    return [name for name in NOT_NEEDED if name in sys.modules]
+
+
 def wait_long(path: str) -> None:
     Path(path).write_text(str(os.getpid()), encoding="utf-8")
     time.sleep(600)
@@ -45,6 +60,13 @@ def test_jobs_run_in_workers_that_do_not_know_prefect() -> None:
     with WorkerPool(2) as pool, ThreadPoolExecutor(4) as threads:
         assert list(threads.map(lambda n: pool.run(double, n), range(8))) == [0, 2, 4, 6, 8, 10, 12, 14]
         assert pool.run(prefect_is_imported, None) is False
+
+
+def test_a_worker_imports_nothing_that_kernels_do_not_need() -> None:
+    with WorkerPool(1) as pool:
+        pool.run(measure_a_text, None)  # compiles what is not compiled yet, which takes all of Numba
+    with WorkerPool(1) as pool:
+        assert pool.run(measure_a_text, None) == []
 
 
 def test_an_error_of_a_job_is_the_callers() -> None:

@@ -38,3 +38,18 @@ def test_nothing_that_is_not_needed_is_imported():
     # In a process of its own, since this one has imported them.
     said = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, check=True)
     assert said.stdout == "[]\n", said.stderr
+
+
+def test_arrow_alone_is_loaded_without_pandas():
+    script = """
+import sys
+from flows.starting import load_arrow
+load_arrow()
+import pyarrow as pa
+from pipeline.storage import row_bytes
+row_bytes(pa.table({"a": [1.0], "b": ["x"]}))
+pa.Table.from_pylist([{"a": 1}])
+print("pandas" in sys.modules)
+"""
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert said.stdout == "False\n", said.stderr
