@@ -110,8 +110,8 @@ def _lay(first: Any, second: Any, values: Any, bases: Any, pairs: Any) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def weight_of(first: Any, second: Any, bases: Any, pairs: Any) -> Any:
     """Return the weight of two neighbours, 0 where the table does not have them."""
     entry = pairs[(bases[first] + second) & np.uint32(len(pairs) - 1)]
-    return np.int8(entry) if entry >> np.uint32(8) == first else np.int8(0)
+    return np.int64(np.int8(entry)) * np.int64(entry >> np.uint32(8) == first)

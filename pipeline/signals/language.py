@@ -179,22 +179,25 @@ def _profile(points: Any, starts: Any, max_chars: int, table: Any, weights: Any,
     """
     folds, single, bases, pairs, bias = weights
     # The classes of a block behind those of the two characters before it, and the characters likewise.
-    bits, chars = np.empty(_BLOCK + 2, np.uint32), np.empty(_BLOCK + 2, np.uint32)
+    room = _BLOCK + 2
+    bits, chars, fold = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint32)
     for row in range(len(starts) - 1):
         begin, end = starts[row], min(starts[row + 1], starts[row] + max_chars)
         total = bias
-        bits[:2] = chars[:2] = 0
-        before = np.uint32(0)
+        bits[:2] = chars[:2] = fold[:2] = 0
         for low in range(begin, end, _BLOCK):
             size = min(_BLOCK, end - low)
+            block = points[low : low + size]
             for i in range(size):
-                point = min(points[low + i], np.uint32(SIZE - 1))
-                chars[i + 2], bits[i + 2] = point, table[point]
-                fold = np.uint32(folds[point])
-                total += single[fold] + weight_of(before, fold, bases, pairs)
-                before = fold
+                point = min(block[i], np.uint32(SIZE - 1))
+                chars[i + 2], bits[i + 2], fold[i + 2] = point, table[point], folds[point]
+            for i in range(size):
+                total += single[fold[i + 2]]
+            for i in range(size):
+                total += weight_of(fold[i + 1], fold[i + 2], bases, pairs)
             _count(bits, chars, size, out[row])
-            bits[0], bits[1], chars[0], chars[1] = bits[size], bits[size + 1], chars[size], chars[size + 1]
+            for some in (bits, chars, fold):
+                some[0], some[1] = some[size], some[size + 1]
         out[row, 12] = total
 
 
