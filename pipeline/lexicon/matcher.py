@@ -140,9 +140,9 @@ def _hits(lines: npt.NDArray[np.int64]) -> Hits:
 
 @njit(cache=True, nogil=True)
 def _pieces(points: Any, marks: Any, begin: Any, end: Any, lows: Any, highs: Any, pieces: Any) -> int:
-    """Write where the words of the cut begin and end that hits break, and their characters end to end where there is room.
+    """Write where the words of the cut begin and end that hits break, and their characters where there is room.
 
-    Returns how many characters that are.
+    Returns how many characters that are, end to end.
     """
     size = 0
     for k in range(len(begin)):
