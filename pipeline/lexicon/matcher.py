@@ -22,7 +22,7 @@ from pipeline.lexicon.files import LONGEST, Lexicon, Term
 from pipeline.lexicon.folding import HARD, LABEL, SOFT, label_of, labels
 from pipeline.lexicon.trie import GAP, Trie, entry, touches, walk
 from pipeline.signals import classes
-from pipeline.signals.words import segment
+from pipeline.signals.segmentation import words_of
 from pipeline.text import CodePoints
 from schemas.errors import RecipeError
 
@@ -78,7 +78,7 @@ class Matcher:
     def _known(self) -> npt.NDArray[np.bool_]:
         """Which terms jieba knows as words."""
         texts = [as_text(np.array([label_of(c, self._plain) for c in form.text]) & _LABEL) for form in self.forms]
-        words = segment("\n".join(texts))
+        words = words_of("\n".join(texts))
         lines, known = 0, np.zeros(len(texts), bool)
         for before, word in zip(["\n", *words], words, strict=False):
             lines += word == "\n"
