@@ -21,19 +21,21 @@ from pipeline.text import CodePoints, decode_utf8
 
 _BASIC = 1 << 16
 _BITS = 20
-# An edge is one word: 20 bits of the node it leaves, 16 of its character, 20 of the node it leads to, and two marks.
+# An edge is one word: what it leaves and its character as a key of 37 bits, 25 bits for the word that ends where it
+# leads to, and two marks. What an edge leads to is named by its own place; a first character by _ROOT and itself.
 _WORD, _MORE = np.uint64(1), np.uint64(2)
-_CHILD, _KEY, _CHARACTER = np.uint64(2), np.uint64(22), np.uint64(16)
-_NODE = np.uint64((1 << 20) - 1)
+_VALUE, _KEY, _CHARACTER = np.uint64(2), np.uint64(27), np.uint64(16)
+_VALUES = np.uint64((1 << 25) - 1)
+_ROOT = np.uint64(1 << _BITS)
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio: Knuth, The Art of Computer Programming 3, 6.4
 
 
 class Dictionary(NamedTuple):
     """jieba's dictionary as a trie.
 
-    `roots`: where a character leads to that begins words, as an edge without key, 0 for none, uint64, (65536,).
-    `edges`: hash table of the others, uint64, 0 where free. `weights`: natural logarithm of the share of the word that
-    ends at a node, float64, (nodes,). `least`: that of a character which is no word.
+    `roots`: first characters of words, as edges without keys, 0 for none, uint64, (65536,). `edges`: hash table of the
+    others, uint64, 0 where free. `weights`: natural logarithm of the share of a word, float64, by the value of its edge.
+    `least`: that of a character which is no word.
     """
 
     roots: npt.NDArray[np.uint64]
@@ -72,10 +74,12 @@ def dictionary() -> Dictionary:
     points, starts = np.empty(len(data), np.uint32), np.empty(2, np.int64)
     points = points[: decode_utf8(data, np.array([0, len(data)]), points, starts)]
     roots, edges = np.zeros(_BASIC, np.uint64), np.zeros(1 << _BITS, np.uint64)
-    times, places = np.zeros(1 << _BITS, np.int64), np.zeros(1 << _BITS, np.int64)
-    nodes, total = _insert(points, roots, edges, places, times)
-    weights = np.zeros(nodes)
-    _weigh(times, math.log(total), weights)
+    total = _insert(points, roots, edges)
+    often: list[npt.NDArray[np.uint64]] = [(some[(some & _WORD) > 0] >> _VALUE) & _VALUES for some in (roots, edges)]
+    frequencies = np.unique(np.concatenate(often))
+    weights = np.array([math.log(times) - math.log(total) for times in frequencies.tolist()])
+    for some, values in zip((roots, edges), often, strict=True):
+        some[(some & _WORD) > 0] += (np.searchsorted(frequencies, values).astype(np.uint64) - values) << _VALUE
     return Dictionary(roots, edges, weights, -math.log(total))
 
 
@@ -90,23 +94,27 @@ def _is_word_like(point: Any) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _slot(edges: Any, key: Any) -> Any:
-    """Return where the edge of a key is in the hash table, or the free place where it would be."""
+def _first_slot(key: Any) -> Any:
+    """Return where the search for a key begins in the hash table."""
+    return (key * _MIX) >> np.uint64(64 - _BITS)
+
+
+@njit(cache=True, nogil=True)
+def _slot(edges: Any, key: Any, place: Any) -> Any:
+    """Return where the edge of a key is in the hash table, or the free place where it would be, from `place` on."""
     mask = np.uint64(len(edges) - 1)
-    place = (key * _MIX) >> np.uint64(64 - _BITS)
     while edges[place] != np.uint64(0) and edges[place] >> _KEY != key:
         place = (place + np.uint64(1)) & mask
     return place
 
 
 @njit(cache=True, nogil=True)
-def _insert(points: Any, roots: Any, edges: Any, places: Any, times: Any) -> tuple[int, int]:
-    """Read lines of word, frequency and class; return how many nodes there are and the sum of the frequencies.
+def _insert(points: Any, roots: Any, edges: Any) -> int:
+    """Read lines of word, frequency and class; return the sum of the frequencies, which are the values for now.
 
-    `places`: of the edge that leads to a node, with -1 - character for roots. A word that no text can hold whole, since
-    a character of it parts words, is left out.
+    A word that no text can hold whole, since a character of it parts words, is left out.
     """
-    nodes, total, i = 1, 0, 0
+    total, i = 0, 0
     while i < len(points):
         begin = i
         fits = True
@@ -123,77 +131,74 @@ def _insert(points: Any, roots: Any, edges: Any, places: Any, times: Any) -> tup
             i += 1
         i += 1
         total += frequency
-        node: Any = 0
-        for k in range(begin, end if fits else begin):
-            place: Any = -1 - np.int64(points[k])
-            if k == begin:
-                edge = roots[points[k]]
-            else:
-                key = np.uint64(node) << _CHARACTER | np.uint64(points[k])
-                place = np.int64(_slot(edges, key))
-                edge = edges[place]
-            if edge == np.uint64(0):
-                if k == begin:
-                    roots[points[k]] = np.uint64(nodes) << _CHILD
-                else:
-                    edges[place] = key << _KEY | np.uint64(nodes) << _CHILD
-                    _add(roots, edges, places[node], _MORE)
-                places[nodes] = place
-                node = nodes
-                nodes += 1
-            else:
-                node = np.int64((edge >> _CHILD) & _NODE)
-        if node:
-            times[node] = frequency
-            _add(roots, edges, places[node], _WORD)
-    return nodes, total
+        if fits and end > begin:
+            _insert_word(points[begin:end], np.uint64(frequency), roots, edges)
+    return total
 
 
 @njit(cache=True, nogil=True)
-def _add(roots: Any, edges: Any, place: int, mark: Any) -> None:
-    if place < 0:
-        roots[-1 - place] |= mark
-    else:
-        edges[place] |= mark
+def _insert_word(word: Any, frequency: Any, roots: Any, edges: Any) -> None:
+    """Put a word into the trie; one that is there gets the new frequency."""
+    table, place = roots, np.uint64(word[0])
+    node = _ROOT | place
+    for k in range(1, len(word)):
+        table[place] |= _MORE
+        key = node << _CHARACTER | np.uint64(word[k])
+        table, place = edges, _slot(edges, key, _first_slot(key))
+        edges[place] |= key << _KEY
+        node = place
+    table[place] = (table[place] & ~(_VALUES << _VALUE)) | frequency << _VALUE | _WORD
 
 
 @njit(cache=True, nogil=True)
-def _weigh(times: Any, whole: float, weights: Any) -> None:
-    for node in range(len(weights)):
-        if times[node]:
-            weights[node] = math.log(times[node]) - whole
+def _look_ahead(points: Any, edges: Any, seconds: Any) -> None:
+    """Write what lies where the search for each character and the next one begins: no look-up waits for another."""
+    for i in range(len(points) - 1):
+        key = (_ROOT | np.uint64(points[i])) << _CHARACTER | np.uint64(points[i + 1])
+        seconds[i] = edges[_first_slot(key)]
 
 
 @njit(cache=True, nogil=True)
 def _best_steps(
-    points: Any, begin: int, end: int, roots: Any, edges: Any, weights: Any, least: float, route: Any, steps: Any
+    points: Any, roots: Any, edges: Any, weights: Any, least: float, route: Any, seconds: Any, steps: Any
 ) -> None:
     """Write how long the first word of the best cut from each character on is to `steps`.
 
     `route`: the weight of that cut, as far as the next character that parts words. One place more than characters.
     """
-    route[end - begin] = 0.0
-    for i in range(end - 1, begin - 1, -1):
-        k = i - begin
-        steps[k] = 1
+    _look_ahead(points, edges, seconds)
+    end = len(points)
+    route[end] = 0.0
+    for k in range(end):
+        i = end - 1 - k
+        steps[i] = 1
         if not _is_word_like(points[i]):
-            route[k] = 0.0
-            steps[k] += points[i] == 13 and i + 1 < end and points[i + 1] == 10
+            route[i] = 0.0
+            steps[i] += points[i] == 13 and i + 1 < end and points[i + 1] == 10
             continue
-        best = -np.inf
+        best, step = least + route[i + 1], 1
         edge = roots[points[i]] if points[i] < _BASIC else np.uint64(0)
-        j = i + 1
-        while edge:
-            node = (edge >> _CHILD) & _NODE
-            if edge & _WORD:
-                weight = weights[node] + route[j - begin]
-                if weight >= best:
-                    best, steps[k] = weight, j - i
-            if not edge & _MORE or j == end or points[j] >= _BASIC:
+        if edge & _WORD:
+            best = weights[(edge >> _VALUE) & _VALUES] + route[i + 1]
+        elif edge:
+            best = -np.inf
+        node, j = _ROOT | np.uint64(points[i]), i + 1
+        while edge & _MORE and j < end and points[j] < _BASIC:
+            key = node << _CHARACTER | np.uint64(points[j])
+            node = _first_slot(key)
+            edge = seconds[i] if j == i + 1 else edges[node]
+            if edge and edge >> _KEY != key:
+                node = _slot(edges, key, node)
+                edge = edges[node]
+            if not edge:
                 break
-            edge = edges[_slot(edges, node << _CHARACTER | np.uint64(points[j]))]
             j += 1
-        route[k] = best if best > -np.inf else least + route[k + 1]
+            if edge & _WORD:
+                weight = weights[(edge >> _VALUE) & _VALUES] + route[j]
+                if weight >= best:
+                    best, step = weight, j - i
+        route[i] = best if best > -np.inf else least + route[i + 1]
+        steps[i] = step
 
 
 @njit(cache=True, nogil=True)
@@ -204,11 +209,11 @@ def _cut_rows(
     longest = 0
     for size in sizes:
         longest = max(longest, size)
-    route, steps = np.empty(longest + 1), np.empty(longest + 1, np.int32)
+    route, seconds, steps = np.empty(longest + 1), np.empty(longest + 1, np.uint64), np.empty(longest + 1, np.int32)
     count = 0
     for row in range(len(sizes)):
         begin, size = starts[row], sizes[row]
-        _best_steps(points, begin, begin + size, roots, edges, weights, least, route, steps)
+        _best_steps(points[begin : begin + size], roots, edges, weights, least, route, seconds, steps)
         k = 0
         joins = False  # whether the word before is of letters and digits that are no words
         while k < size:

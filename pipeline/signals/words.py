@@ -122,9 +122,22 @@ def _letters() -> npt.NDArray[np.bool_]:
 
 @cache
 def _stopwords() -> npt.NDArray[np.uint64]:
-    """Return the hashes of the function words, uint64, sorted."""
+    """Return the hashes of the function words in an open hash table, uint64, 0 where free, a quarter full at most."""
     words = lines_of(__package__, _STOPWORDS)
-    return np.sort(np.array([_hash(np.array([*map(ord, word)], np.uint32), 0, len(word)) for word in words], np.uint64))
+    table = np.zeros(1 << (4 * len(words)).bit_length(), np.uint64)
+    for word in words:
+        key = _hash(np.array([*map(ord, word)], np.uint32), 0, len(word))
+        table[_slot(np.uint64(key), table, np.uint64(len(table) - 1))] = key
+    return table
+
+
+@njit(cache=True, nogil=True)
+def _slot(key: Any, keys: Any, mask: Any) -> Any:
+    """Return the slot that holds a key, or the free one where it belongs."""
+    slot = (key >> np.uint64(20)) & mask
+    while keys[slot] != key and keys[slot]:
+        slot = (slot + np.uint64(1)) & mask
+    return slot
 
 
 @njit(cache=True, nogil=True)
@@ -178,14 +191,11 @@ def _measure(points: Any, starts: Any, ends: Any, lengths: Any, letters: Any, st
             end = begin + lengths[word]
             if points[begin] < SIZE and letters[points[begin]]:
                 key = _hash(points, begin, end)
-                slot = (key >> np.uint64(20)) & mask
-                while keys[slot] != key and keys[slot]:
-                    slot = (slot + np.uint64(1)) & mask
+                slot = _slot(key, keys, mask)
                 if not keys[slot]:
                     keys[slot], numbers[slot] = key, different
-                    place = np.searchsorted(stop, key)
                     times[different] = 0
-                    stops[different] = place < len(stop) and stop[place] == key
+                    stops[different] = stop[_slot(key, stop, np.uint64(len(stop) - 1))] == key
                     wanted[different] = not stops[different] and lengths[word] > 1
                     different += 1
                 number = numbers[slot]
