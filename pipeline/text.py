@@ -36,13 +36,19 @@ class CodePoints:
         key = (data.ctypes.data, offsets.ctypes.data, len(offsets), int(offsets[0]), int(offsets[-1]))
         last = getattr(_decoded, "last", None)
         if last is None or last[0] != key:
-            points = np.empty(int(offsets[-1] - offsets[0]), np.uint32)
-            starts = np.empty(len(offsets), np.int64)
-            count = decode_utf8(data, offsets, points, starts)
             # The column is kept, so that its buffers cannot be freed and their addresses used again.
-            last = _decoded.last = (key, column, cls(points[:count], starts))
+            last = _decoded.last = (key, column, cls.once(column))
         found: CodePoints = last[2]
         return found
+
+    @classmethod
+    def once(cls, column: pa.Array) -> "CodePoints":
+        """Decode a string column that nobody will ask for again, so that it takes no other's place in memory."""
+        data, offsets = utf8_buffers(column)
+        points = np.empty(int(offsets[-1] - offsets[0]), np.uint32)
+        starts = np.empty(len(offsets), np.int64)
+        count = decode_utf8(data, offsets, points, starts)
+        return cls(points[:count], starts)
 
     @property
     def counts(self) -> Offsets:

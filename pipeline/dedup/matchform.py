@@ -46,7 +46,7 @@ def forms_of(texts: CodePoints, form: MatchForm = DEFAULT_FORM) -> CodePoints:
     if len(joined):
         normal = normalization(form)
         normalised = [unicodedata.normalize(normal, text) for text in encode(texts.take(joined)).to_pylist()]
-        slow, _ = _mapped(CodePoints.of(pa.array(normalised, pa.string())), form, settled=True)
+        slow, _ = _mapped(CodePoints.once(pa.array(normalised, pa.string())), form, settled=True)
         forms = _filled(forms, joined, slow)
     if form.digits == "zero":
         _join_zeros(forms.points, forms.starts)
@@ -68,7 +68,7 @@ def compared_forms(column: pa.Array, form: MatchForm = DEFAULT_FORM) -> CodePoin
     texts = column.take(pa.array(empty)).to_pylist()
     normal = normalization(form)
     marks = [unicodedata.normalize(normal, text).translate(_invisible()) for text in texts]
-    return _filled(forms, empty, CodePoints.of(pa.array(marks, column.type)))
+    return _filled(forms, empty, CodePoints.once(pa.array(marks, column.type)))
 
 
 def _filled(forms: CodePoints, rows: npt.NDArray[np.int64], others: CodePoints) -> CodePoints:

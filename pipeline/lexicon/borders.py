@@ -19,7 +19,8 @@ import numpy.typing as npt
 from numba import njit
 
 from pipeline.lexicon.trie import entry
-from pipeline.signals.words import segment
+from pipeline.signals import segmentation
+from pipeline.signals.segmentation import words_of
 from pipeline.tables import lines_of
 from pipeline.text import CodePoints, decode_utf8
 
@@ -111,7 +112,7 @@ def cut(texts: CodePoints, wanted: npt.NDArray[np.bool_], plain: npt.NDArray[np.
     apart = np.flatnonzero((np.diff(places) > 1) | np.isin(places[1:], texts.starts)) + 1
     labels = plain[np.minimum(texts.points[places], len(plain) - 1)] & _LABEL
     joined = np.insert(labels, apart, 10)
-    lengths = np.fromiter(map(len, segment(as_text(joined))), np.int64)
+    _, lengths = segmentation.cut(CodePoints(joined, np.array([0, len(joined)])), len(joined))
     begins = np.zeros(len(joined) + 1, bool)
     begins[np.cumsum(lengths) - lengths] = True
     begins[:-1][joined == 10] = False
@@ -132,11 +133,11 @@ def keeps(piece: str, start: int, end: int, known: bool) -> bool:
 
     `known`: whether jieba knows the term.
     """
-    words = segment(piece)
-    kept = [*segment(piece[:start]), piece[start:end], *segment(piece[end:])]
+    words = words_of(piece)
+    kept = [*words_of(piece[:start]), piece[start:end], *words_of(piece[end:])]
     if len(words) > 1:
         return not known and len(kept) + _singles(kept) <= len(words) + _singles(words)
-    others = ([*segment(piece[:i]), *segment(piece[i:])] for i in range(start + 1, end))
+    others = ([*words_of(piece[:i]), *words_of(piece[i:])] for i in range(start + 1, end))
     return _singles(kept) < min((_singles(other) for other in others), default=0)
 
 

@@ -59,6 +59,10 @@ class Lexicon:
     terms: tuple[Term, ...]
     hash: str
 
+    def __hash__(self) -> int:
+        """Return a number for look-ups: of the hash of the bytes, since there are thousands of terms."""
+        return hash(self.hash)
+
     @property
     def resource(self) -> Resource:
         """The record of the list for fingerprints and manifests."""

@@ -22,7 +22,7 @@ from pipeline.lexicon.files import LONGEST, Lexicon, Term
 from pipeline.lexicon.folding import HARD, LABEL, SOFT, label_of, labels
 from pipeline.lexicon.trie import GAP, Trie, entry, touches, walk
 from pipeline.signals import classes
-from pipeline.signals.words import segment
+from pipeline.signals.segmentation import words_of
 from pipeline.text import CodePoints
 from schemas.errors import RecipeError
 
@@ -78,7 +78,7 @@ class Matcher:
     def _known(self) -> npt.NDArray[np.bool_]:
         """Which terms jieba knows as words."""
         texts = [as_text(np.array([label_of(c, self._plain) for c in form.text]) & _LABEL) for form in self.forms]
-        words = segment("\n".join(texts))
+        words = words_of("\n".join(texts))
         lines, known = 0, np.zeros(len(texts), bool)
         for before, word in zip(["\n", *words], words, strict=False):
             lines += word == "\n"
@@ -117,13 +117,19 @@ class Matcher:
         free = np.flatnonzero(np.searchsorted(starts, end) == np.searchsorted(ends, begin, "right"))
         if not len(free):
             return sure
-        whole = as_text(self._plain[np.minimum(texts.points, len(self._plain) - 1)] & LABEL)
-        inside, known = marks.tobytes(), self._known[doubts[free, 3]].tolist()
-        added, until = [], 0
-        for k, low, high, knows in zip(free.tolist(), begin[free].tolist(), end[free].tolist(), known, strict=True):
-            if low >= until and _stands(whole, low, high, knows, inside):
+        begin, end = begin[free], end[free]
+        lows, highs = np.empty_like(begin), np.empty_like(end)
+        points = np.empty(_pieces(texts.points, marks, begin, end, lows, highs, np.empty(0, np.uint32)), np.uint32)
+        _pieces(texts.points, marks, begin, end, lows, highs, points)
+        whole = as_text(self._plain[np.minimum(points, len(self._plain) - 1)] & LABEL)
+        places = zip(begin.tolist(), end.tolist(), lows.tolist(), highs.tolist(), strict=True)
+        added, until, size = [], 0, 0
+        for k, (i, j, low, high) in zip(free.tolist(), places, strict=True):
+            piece = whole[size : size + high - low]
+            size += high - low
+            if i >= until and keeps(piece, i - low, j - low, bool(self._known[doubts[k, 3]])):
                 added.append(k)
-                until = high
+                until = j
         both = np.concatenate([sure, doubts[added]])
         return both[np.lexsort((both[:, 1], both[:, 0]))]
 
@@ -132,14 +138,24 @@ def _hits(lines: npt.NDArray[np.int64]) -> Hits:
     return Hits(lines[:, 0], lines[:, 1], lines[:, 2], lines[:, 3], lines[:, 4] > 0)
 
 
-def _stands(whole: str, start: int, end: int, known: bool, marks: bytes) -> bool:
-    """Tell whether a hit is a word of its own, by the words of the cut that it breaks."""
-    low, high = start, end
-    while marks[low] == INSIDE:
-        low -= 1
-    while marks[high] == INSIDE:
-        high += 1
-    return keeps(whole[low:high], start - low, end - low, known)
+@njit(cache=True, nogil=True)
+def _pieces(points: Any, marks: Any, begin: Any, end: Any, lows: Any, highs: Any, pieces: Any) -> int:
+    """Write where the words of the cut begin and end that hits break, and their characters where there is room.
+
+    Returns how many characters that are, end to end.
+    """
+    size = 0
+    for k in range(len(begin)):
+        low, high = begin[k], end[k]
+        while marks[low] == INSIDE:
+            low -= 1
+        while marks[high] == INSIDE:
+            high += 1
+        lows[k], highs[k] = low, high
+        if size + high - low <= len(pieces):
+            pieces[size : size + high - low] = points[low:high]
+        size += high - low
+    return int(size)
 
 
 @lru_cache(maxsize=8)

@@ -33,6 +33,7 @@ ORDERS = 4
 Weights = npt.NDArray[np.float32]
 Points = npt.NDArray[np.uint32]
 _ARRAYS = ("listed", "weights", "scales", "bias")
+_BLOCK = 1024  # characters whose hashes are made at a time, so that they stay in the fastest cache
 _ANY = np.uint32(1)  # stands for characters that are not known; no folded text holds it
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
@@ -157,7 +158,15 @@ def _membership(listed: Points) -> npt.NDArray[np.bool_]:
 
 def _masked(texts: Folded, known: npt.NDArray[np.bool_]) -> Folded:
     """Return texts in which every character that is not known is the same one."""
-    return Folded(np.where(known[texts.points], texts.points, _ANY), texts.starts)
+    points = np.empty_like(texts.points)
+    _mask(texts.points, known, points)
+    return Folded(points, texts.starts)
+
+
+@njit(cache=True, nogil=True)
+def _mask(source: Any, known: Any, points: Any) -> None:
+    for i in range(len(source)):
+        points[i] = source[i] if known[source[i]] else _ANY
 
 
 def _stored(
@@ -173,56 +182,93 @@ def _stored(
 
 
 @njit(cache=True, nogil=True)
-def _places(points: Any, begin: int, end: int, shift: Any, seen: Any, found: Any) -> int:
-    """Write the places of the n-grams of one text to `found`, each once, and return how many.
+def _hash(points: Any, shift: Any, places: Any) -> None:
+    """Write the place of the n-gram of each order that ends at each of some characters to `places`, (orders, room).
 
-    `seen` has a bit for each place, all zero before and after: at 2^20 places it fits into a core's cache, where a
-    number for each would not.
+    Without a branch and with unsigned numbers, so that eight characters go at a time. The first characters have no
+    right place in orders that reach behind them.
     """
-    count = 0
+    first, second, third, fourth = places[0], places[1], places[2], places[3]
     one, two, three, four = np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0)
-    for i in range(begin, end):
+    for i in range(np.uint64(len(points))):
         point = np.uint64(points[i]) + np.uint64(1)
         four = (three + point) * _BASE
         three = (two + point) * _BASE
         two = (one + point) * _BASE
         one = point * _BASE
-        for order in range(min(i - begin + 1, ORDERS)):
-            key = one if order == 0 else two if order == 1 else three if order == 2 else four
-            key = (key ^ (key >> np.uint64(29)) ^ np.uint64(order)) * _MIX
-            place = np.int64(key >> shift)
-            bit, word = np.uint32(1) << np.uint32(place & 31), seen[place >> 5]
-            found[count] = place
-            count += (word & bit) == 0
-            seen[place >> 5] = word | bit
-    for k in range(count):
-        seen[found[k] >> 5] = 0
-    return count
+        first[i] = _place(one, np.uint64(0), shift)
+        second[i] = _place(two, np.uint64(1), shift)
+        third[i] = _place(three, np.uint64(2), shift)
+        fourth[i] = _place(four, np.uint64(3), shift)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _place(key: Any, order: Any, shift: Any) -> Any:
+    return np.uint32(((key ^ (key >> np.uint64(29)) ^ order) * _MIX) >> shift)
 
 
 @njit(cache=True, nogil=True)
-def _room(starts: Any, places: int) -> tuple[Any, Any, Any]:
-    """Return what `_places` works with: `seen`, `found` for the longest text, and the `shift` of its hashes."""
+def _places(points: Any, begin: int, end: int, room: Any) -> int:
+    """Write the places of the n-grams of one text to `found`, each once, and return how many.
+
+    `seen` has a bit for each place, all zero before and after: at 2^20 places it fits into a core's cache, where a
+    number for each would not.
+    """
+    seen, found, places, shift = room
+    five, low_bits = np.uint32(5), np.uint32(31)
+    count = np.uint64(0)
+    for start in range(begin, end, _BLOCK):
+        low, stop = max(begin, start - ORDERS + 1), min(start + _BLOCK, end)
+        _hash(points[low:stop], shift, places)
+        for i in range(start - low, stop - low):
+            for order in range(ORDERS):
+                if order > low + i - begin:
+                    break
+                place = places[order, i]
+                bit, word = np.uint32(1) << (place & low_bits), seen[place >> five]
+                found[count] = place
+                count += np.uint64((word & bit) == 0)
+                seen[place >> five] = word | bit
+    if count > np.uint64(len(seen) // 4):
+        seen[:] = 0
+    else:
+        for k in range(count):
+            seen[found[k] >> five] = 0
+    return int(count)
+
+
+@njit(cache=True, nogil=True)
+def _room(starts: Any, places: int) -> tuple[Any, Any, Any, Any]:
+    """Return what `_places` works with: `seen`, `found` for the longest text, and room and `shift` of its hashes."""
     longest = 1
     for row in range(len(starts) - 1):
         longest = max(longest, starts[row + 1] - starts[row])
     shift = np.uint64(64 - np.int64(np.round(np.log2(places))))
-    return np.zeros((places >> 5) + 1, np.uint32), np.empty(longest * ORDERS + 1, np.int64), shift
+    seen, found = np.zeros((places >> 5) + 1, np.uint32), np.empty(longest * ORDERS + 1, np.uint32)
+    return seen, found, np.empty((ORDERS, _BLOCK + ORDERS), np.uint32), shift
 
 
 @njit(cache=True, nogil=True)
 def _score(points: Any, starts: Any, weights: Any, scales: Any, bias: Any, out: Any) -> None:
     """Fill `out`, float64, (rows, regressions), with log odds."""
-    seen, found, shift = _room(starts, len(weights))
+    room = _room(starts, len(weights))
+    found = room[1]
     regressions = weights.shape[1]
     totals = np.empty(regressions, np.int32)
+    flat = weights.reshape(-1)
     for row in range(len(starts) - 1):
-        count = _places(points, starts[row], starts[row + 1], shift, seen, found)
+        count = _places(points, starts[row], starts[row + 1], room)
         totals[:] = 0
-        for k in range(count):
-            place = found[k]
-            for label in range(regressions):
-                totals[label] += weights[place, label]
+        if regressions == 1:  # one sum stays in a register, where an array of sums would not
+            total = np.int32(0)
+            for k in range(count):
+                total += flat[found[k]]
+            totals[0] = total
+        else:
+            for k in range(count):
+                place = found[k]
+                for label in range(regressions):
+                    totals[label] += weights[place, label]
         for label in range(regressions):
             out[row, label] = bias[label] + scales[label] * totals[label] / np.sqrt(max(count, 1))
 
@@ -241,9 +287,10 @@ def _learn(
     bias: Any,
 ) -> None:
     """Go once over the texts in the order of `rows` and change `weights`, `squares` and `bias`."""
-    seen, found, shift = _room(starts, len(weights))
+    room = _room(starts, len(weights))
+    found = room[1]
     for row in rows:
-        count = _places(points, starts[row], starts[row + 1], shift, seen, found)
+        count = _places(points, starts[row], starts[row + 1], room)
         if count == 0:
             continue
         value = 1 / np.sqrt(count)

@@ -74,14 +74,20 @@ class Ngram:
     def _symbols(self) -> npt.NDArray[np.uint16]:
         return _symbol_table(self.listed)
 
+    @cached_property
+    def _packed(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16]]:
+        """Pairs and triples with all of a slot in one number, the check lowest, so that one look-up fetches it."""
+        checks, bits, back = self.pairs.astype(np.uint32)
+        signs, values = self.triples.astype(np.uint16)
+        return checks | bits << 8 | back << 16, signs | values << 8
+
     def bits(self, texts: Folded) -> npt.NDArray[np.float64]:
         """Return bits a symbol, float64, (2, rows): in their order, and of the same symbols one by one.
 
         Shuffled words have the second of real text, and a first that is near it. An empty text has 0 and 0.
         """
         out = np.zeros((2, len(texts)))
-        tables = (self.single, self.retreat, self.pairs, self.triples)
-        _bits(texts.points, texts.starts, self._symbols, *tables, out)
+        _bits(texts.points, texts.starts, self._symbols, self.single, self.retreat, *self._packed, out)
         return out
 
 
@@ -163,7 +169,7 @@ def _placed(keys: npt.NDArray[np.int64], counts: npt.NDArray[Any], bits: int) ->
 
 
 def _slots(keys: npt.NDArray[np.int64], bits: int) -> tuple[npt.NDArray[np.int64], Bytes]:
-    """Return slot and check (1 to 255) of n-grams; the kernel's `_slot` is the same."""
+    """Return slot and check (1 to 255) of n-grams; the kernel's `_find` gives the same."""
     mixed = (keys.astype(np.uint64) + np.uint64(1)) * _MIX
     mixed = (mixed ^ (mixed >> np.uint64(32))) * _MIX
     slots = (mixed >> np.uint64(64 - bits)).astype(np.int64)
@@ -242,39 +248,77 @@ def _as_symbols(points: Any, starts: Any, table: Any, symbols: Any) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _slot(key: Any, shift: Any) -> Any:
-    """Return slot and check of an n-gram."""
-    mixed = (np.uint64(key) + np.uint64(1)) * _MIX
-    mixed = (mixed ^ (mixed >> np.uint64(32))) * _MIX
-    return np.int64(mixed >> shift), np.uint8((mixed >> np.uint64(8)) % np.uint64(255) + np.uint64(1))
+def _rest_of_255(value: Any) -> Any:
+    """Return `value % 255` of less than 2^56 as the sum of its bytes, which several lanes can do at a time."""
+    low = np.uint64(0x00FF00FF00FF00FF)
+    total = (((value & low) + ((value >> np.uint64(8)) & low)) * np.uint64(0x0001000100010001)) >> np.uint64(48)
+    total = (total & np.uint64(255)) + (total >> np.uint64(8))
+    return total - np.uint64(255) * np.uint64(total >= np.uint64(255))
+
+
+@njit(cache=True, nogil=True)
+def _find(symbols: Any, count: Any, size: Any, order: int, table: Any, slots: Any, checks: Any, found: Any) -> None:
+    """Write the check of the n-gram that ends at each symbol, and what `table` holds in its slot.
+
+    `symbols` begins with two more; `slots`: room to work.
+    """
+    shift = np.uint64(64 - np.int64(np.round(np.log2(len(table)))))
+    for i in range(count):
+        key = np.uint64(symbols[i + 1]) * size + np.uint64(symbols[i + 2])
+        key += np.uint64(symbols[i]) * size * size if order == 3 else np.uint64(0)
+        mixed = (key + np.uint64(1)) * _MIX
+        mixed = (mixed ^ (mixed >> np.uint64(32))) * _MIX
+        slots[i] = np.uint32(mixed >> shift)
+        checks[i] = np.uint8(_rest_of_255(mixed >> np.uint64(8)) + np.uint64(1))
+    for i in range(count):
+        found[i] = table[slots[i]]
+
+
+@njit(cache=True, nogil=True)
+def _row_symbols(points: Any, begin: int, end: int, table: Any, symbols: Any) -> int:
+    """Write the symbols of a text behind two _BEGIN, and return how many."""
+    symbols[0] = symbols[1] = old = np.uint16(_BEGIN)
+    count = 0
+    for i in range(begin, end):
+        symbol = table[points[i]]
+        symbols[count + 2] = symbol
+        count += not (_LATIN <= symbol <= _DIGITS and symbol == old)
+        old = symbol
+    return count
 
 
 @njit(cache=True, nogil=True)
 def _bits(points: Any, starts: Any, table: Any, single: Any, retreat: Any, pairs: Any, triples: Any, out: Any) -> None:
-    """Fill `out`, float64, (2, rows)."""
-    size = np.int64(len(single))
-    pair_shift = np.uint64(64 - np.int64(np.round(np.log2(pairs.shape[1]))))
-    triple_shift = np.uint64(64 - np.int64(np.round(np.log2(triples.shape[1]))))
+    """Fill `out`, float64, (2, rows); `pairs`, `triples`: as `Ngram._packed` has them.
+
+    Look-ups come first, a text at a time, and no branch depends on what they find, so that none waits for another.
+    """
+    longest = 0
     for row in range(len(starts) - 1):
-        older, old = np.int64(_BEGIN), np.int64(_BEGIN)
-        context, count = np.int64(-1), 0  # the slot of the pair before, -1 where it is not known
+        longest = max(longest, starts[row + 1] - starts[row])
+    symbols = np.empty(longest + 3, np.uint16)
+    slots, checks = np.empty(longest, np.uint32), np.empty((2, longest), np.uint8)
+    found_pairs, found_triples = np.empty(longest, np.uint32), np.empty(longest, np.uint16)
+    size = np.uint64(len(single))
+    byte, eight, sixteen = np.uint32(255), np.uint32(8), np.uint32(16)
+    for row in range(len(starts) - 1):
+        count = _row_symbols(points, starts[row], starts[row + 1], table, symbols)
+        _find(symbols, count, size, 2, pairs, slots, checks[0], found_pairs)
+        _find(symbols, count, size, 3, triples, slots, checks[1], found_triples)
         ordered, alone = 0.0, 0.0
-        for i in range(starts[row], starts[row + 1]):
-            symbol = np.int64(table[points[i]])
-            if _LATIN <= symbol <= _DIGITS and symbol == old:
-                continue
+        followed, back = False, 0.0  # whether the pair before is known, and its bits of a trigram left out
+        for i in range(count):
+            old, symbol = symbols[i + 1], symbols[i + 2]
             extra = UNLISTED if symbol == _OTHER else 0.0
             alone += single[symbol] + extra
-            slot, check = _slot(old * size + symbol, pair_shift)
-            known = pairs[0, slot] == check
-            bits = pairs[1, slot] / _STEP if known else np.float64(retreat[old] + single[symbol])
-            if context >= 0:
-                place, sign = _slot((older * size + old) * size + symbol, triple_shift)
-                bits = triples[1, place] / _STEP if triples[0, place] == sign else bits + pairs[2, context] / _STEP
+            pair = found_pairs[i]
+            known = (pair & byte) == checks[0, i]
+            bits = np.float64((pair >> eight) & byte) / _STEP if known else np.float64(retreat[old] + single[symbol])
+            triple = np.uint32(found_triples[i])
+            there = followed & ((triple & byte) == checks[1, i])
+            bits = np.float64(triple >> eight) / _STEP if there else bits + back
             ordered += bits + extra
-            count += 1
-            older, old = old, symbol
-            context = slot if known else np.int64(-1)
+            followed, back = known, np.float64(pair >> sixteen) / _STEP if known else 0.0
         if count:
             out[0, row] = ordered / count
             out[1, row] = alone / count

@@ -103,6 +103,12 @@ def _kinds(found: Matcher) -> npt.NDArray[np.int64]:
     return np.array([known[form.categories[0]] for form in found.forms], np.int64)
 
 
+@cache
+def _weights(found: Matcher) -> npt.NDArray[np.float64]:
+    return np.array([form.weight for form in found.forms], np.float64)
+
+
+@cache
 def _of(found: Matcher, category: str) -> npt.NDArray[np.bool_]:
     return np.array([category in form.categories for form in found.forms], bool)
 
@@ -125,7 +131,7 @@ def _different(hits: Hits, member: npt.NDArray[np.bool_], rows: int) -> npt.NDAr
 
 def _density(hits: Hits, found: Matcher, chars: Any, member: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
     """Return the weighted density of each row over the forms of `member`: 0 for one form alone, or none that offers."""
-    all_weights = np.array([form.weight for form in found.forms])
+    all_weights = _weights(found)
     those = member[hits.forms]
     keys, times = np.unique(hits.rows[those] * len(member) + hits.forms[those], return_counts=True)
     weights = all_weights[keys % len(member)]

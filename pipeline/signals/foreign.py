@@ -61,8 +61,14 @@ def spans_of(text: CodePoints, rows: npt.NDArray[np.int64], max_chars: int) -> t
 @njit(cache=True, nogil=True, inline="always")
 def is_linked(points: Any, begin: int, i: int) -> bool:
     """Tell whether a word that begins at `i` belongs to an address, path or identifier: a/b, a.b, a_b, a:b, a@b."""
-    before = points[i - 1] if i > begin else np.uint32(32)
-    return bool(before == 47 or before == 46 or before == 95 or before == 58 or before == 64)
+    return i > begin and links(points[i - 1])
+
+
+@njit(cache=True, nogil=True, inline="always")
+def links(point: Any) -> bool:
+    """Tell whether a character before a word makes it part of an address, path or identifier: / . _ : @."""
+    found: bool = (point == 47) | (point == 46) | (point == 95) | (point == 58) | (point == 64)
+    return found
 
 
 @njit(cache=True, nogil=True)

@@ -123,10 +123,10 @@ def total(hits: Hits, values: npt.NDArray[Any], rows: int) -> npt.NDArray[np.flo
 def told(found: Matcher, hits: Hits, rows: int) -> list[str]:
     """Return what was found in each row as JSON, the first hits of it; empty where nothing was."""
     texts = [""] * rows
-    firsts = np.searchsorted(hits.rows, np.arange(rows + 1))
-    for row in np.unique(hits.rows).tolist():
-        some = slice(firsts[row], min(firsts[row + 1], firsts[row] + MOST_TOLD))
-        names = (found.forms[form].text for form in hits.forms[some].tolist())
-        entries = list(zip(names, hits.starts[some].tolist(), hits.ends[some].tolist(), strict=True))
-        texts[row] = orjson.dumps(entries).decode()
+    names = [found.forms[form].text for form in hits.forms.tolist()]
+    entries = list(zip(names, hits.starts.tolist(), hits.ends.tolist(), strict=True))
+    some, firsts = np.unique(hits.rows, return_index=True)
+    lasts = np.minimum(np.append(firsts[1:], len(hits)), firsts + MOST_TOLD)
+    for row, first, last in zip(some.tolist(), firsts.tolist(), lasts.tolist(), strict=True):
+        texts[row] = orjson.dumps(entries[first:last]).decode()
     return texts

@@ -95,19 +95,20 @@ def _seen(key: Any, keys: Any, mask: Any) -> bool:
 @njit(cache=True, nogil=True)
 def _ends_sentence(point: Any) -> bool:
     """Tell whether a character is 。 ！ ？ … ! or ?."""
-    return bool(point == 0x3002 or point == 0xFF01 or point == 0xFF1F or point == 0x2026 or point == 33 or point == 63)
+    full = (point == 0x3002) | (point == 0xFF01) | (point == 0xFF1F) | (point == 0x2026)
+    return bool(full | (point == 33) | (point == 63))
 
 
 @njit(cache=True, nogil=True)
-def _blocks(points: Any, begin: int, end: int, visible: Any, tables: Any, repeated: Any) -> int:
-    """Write the visible characters to `visible` and return how many there are.
+def _blocks(points: Any, visible: Any, tables: Any, repeated: Any) -> int:
+    """Write the visible characters of a text to `visible` and return how many there are.
 
     `repeated` gets how many of them stand in repeated lines, paragraphs and sentences, whose hashes go into the rows
     of `tables`, uint64, (3, room). Blank lines divide paragraphs.
     """
     entries = 1
-    for i in range(begin, end):
-        entries += points[i] == 10 or _ends_sentence(points[i])
+    for point in points:
+        entries += (point == 10) | _ends_sentence(point)
     mask = _mask(entries)
     lines, paragraphs, sentences = tables[0], tables[1], tables[2]
     for table in (lines, paragraphs, sentences):
@@ -115,87 +116,121 @@ def _blocks(points: Any, begin: int, end: int, visible: Any, tables: Any, repeat
     repeated[:] = 0
     count = line_begin = paragraph_begin = sentence_begin = breaks = 0
     line = paragraph = sentence = np.uint64(0)
-    for i in range(begin, end + 1):
+    end = len(points)
+    for i in range(end + 1):
         point = points[i] if i < end else np.uint32(10)
         if point > 32 and point != 0x3000:
-            # A break inside a paragraph counts as a character of its hash, so lines cut elsewhere differ.
-            if breaks:
-                paragraph = (paragraph + np.uint64(10)) * _BASE if count > paragraph_begin else paragraph
-                breaks = 0
-            value = np.uint64(point) + np.uint64(1)
-            line = (line + value) * _BASE
-            paragraph = (paragraph + value) * _BASE
-            sentence = (sentence + value) * _BASE
+            sentence = (sentence + np.uint64(point) + np.uint64(1)) * _BASE
             visible[count] = point
             count += 1
-        elif point == 10:
+            breaks = 0
+            if 0x3002 < point < 0xFF01 or not _ends_sentence(point):
+                continue
+        elif point != 10:
+            continue
+        # What a line holds tells where its sentences end, so its hash is made of theirs; a paragraph's of its lines',
+        # so that lines cut elsewhere differ.
+        if count > sentence_begin:
+            if count >= sentence_begin + SENTENCE_CHARS:
+                repeated[2] += count - sentence_begin if _seen(sentence, sentences, mask) else 0
+            line = (line + (sentence ^ (sentence >> np.uint64(32))) * _MIX) * _BASE
+            sentence_begin, sentence = count, np.uint64(0)
+        if point == 10:
             breaks += 1
             if count > line_begin:
                 repeated[0] += count - line_begin if _seen(line, lines, mask) else 0
+                paragraph = (paragraph + (line ^ (line >> np.uint64(32))) * _MIX) * _BASE
                 line_begin, line = count, np.uint64(0)
             if count > paragraph_begin and (breaks >= 2 or i == end):
                 repeated[1] += count - paragraph_begin if _seen(paragraph, paragraphs, mask) else 0
                 paragraph_begin, paragraph = count, np.uint64(0)
-        if point == 10 or _ends_sentence(point):
-            if count >= sentence_begin + SENTENCE_CHARS:
-                repeated[2] += count - sentence_begin if _seen(sentence, sentences, mask) else 0
-            sentence_begin, sentence = count, np.uint64(0)
     return count
 
 
 @njit(cache=True, nogil=True)
-def _best(chars: Any, count: int, n: int, keys: Any, covers: Any, ends: Any) -> int:
+def _short_grams(chars: Any, count: int, size: int, keys: Any, seen: Any, twice: Any) -> None:
+    """Write the hash of the n-gram of `size` characters that ends at each character, and whether it may be repeated.
+
+    What a small set of bits has not seen twice is unique, which most n-grams of most texts are: only the others need a
+    table. `seen`: a word holds 32 places, seen once (low) and twice (high), uint64.
+    """
+    words = 16
+    while 2 * words < count:
+        words *= 2
+    seen[:words] = 0
+    last, five, low = np.uint64(32 * words - 1), np.uint64(5), np.uint64(31)
+    power = np.uint64(1)
+    for _ in range(size):
+        power *= _BASE
+    key = np.uint64(0)
+    for i in range(count):
+        gone = np.uint64(chars[i - size]) + np.uint64(1) if i >= size else np.uint64(0)
+        key = key * _BASE + (np.uint64(chars[i]) + np.uint64(1) - gone * power)
+        keys[i] = key
+        if i >= size - 1:
+            place = ((key ^ (key >> np.uint64(32))) * _MIX >> np.uint64(20)) & last
+            bit, word = np.uint64(1) << (place & low), seen[place >> five]
+            seen[place >> five] = word | bit | (word & bit) << np.uint64(32)
+    for i in range(count):
+        key = keys[i]
+        place = ((key ^ (key >> np.uint64(32))) * _MIX >> np.uint64(20)) & last
+        twice[i] = np.uint8(seen[place >> five] >> (np.uint64(32) + (place & low)) & np.uint64(1))
+
+
+@njit(cache=True, nogil=True)
+def _grams(keys: Any, twice: Any, count: int, size: int, n: int, grams: Any, ends: Any) -> int:
+    """Write hash and end of each n-gram of `n` characters that may be repeated, and return how many.
+
+    All n-grams of `size` inside of one that is repeated are repeated; the hash is made of enough of them to cover it.
+    """
+    found = run = 0
+    for i in range(size - 1, count):
+        run = run + 1 if twice[i] else 0
+        if run <= n - size:
+            continue
+        gram = keys[i]
+        place = i
+        while place > i - n + size:
+            place = max(place - size, i - n + size)
+            gram = (gram ^ (gram >> np.uint64(29))) * _MIX + keys[place]
+        grams[found], ends[found] = gram + np.uint64(gram == 0), i + 1
+        found += 1
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _best(grams: Any, ends: Any, count: int, n: int, keys: Any, covers: Any, lasts: Any) -> int:
     """Return how many characters the n-gram covers that covers most, of those that are repeated.
 
-    `covers` and `ends`: characters that the n-gram in a slot covers so far, and where that cover ends.
+    `covers` and `lasts`: characters that the n-gram in a slot covers so far, and where that cover ends.
     """
     mask = _mask(count)
     keys[: mask + np.uint64(1)] = 0
-    power = np.uint64(1)
-    for _ in range(n):
-        power *= _BASE
     best = 0
-    key = np.uint64(0)
     for i in range(count):
-        key = key * _BASE + np.uint64(chars[i]) + np.uint64(1)
-        if i >= n:
-            key -= (np.uint64(chars[i - n]) + np.uint64(1)) * power
-        if i < n - 1:
-            continue
-        gram = key + np.uint64(key == 0)
-        slot = _slot(gram, keys, mask)
+        slot = _slot(grams[i], keys, mask)
         if keys[slot]:
-            covers[slot] += min(n, i + 1 - ends[slot])
+            covers[slot] += min(n, ends[i] - lasts[slot])
             best = max(best, covers[slot])
         else:
-            keys[slot] = gram
+            keys[slot] = grams[i]
             covers[slot] = n
-        ends[slot] = i + 1
+        lasts[slot] = ends[i]
     return int(best)
 
 
 @njit(cache=True, nogil=True)
-def _covered(chars: Any, count: int, n: int, keys: Any) -> int:
+def _covered(grams: Any, ends: Any, count: int, n: int, keys: Any) -> int:
     """Return how many characters all n-grams cover that occurred before."""
     mask = _mask(count)
     keys[: mask + np.uint64(1)] = 0
-    power = np.uint64(1)
-    for _ in range(n):
-        power *= _BASE
     covered = until = 0
-    key = np.uint64(0)
     for i in range(count):
-        key = key * _BASE + np.uint64(chars[i]) + np.uint64(1)
-        if i >= n:
-            key -= (np.uint64(chars[i - n]) + np.uint64(1)) * power
-        if i < n - 1:
-            continue
-        gram = key + np.uint64(key == 0)
-        slot = _slot(gram, keys, mask)
+        slot = _slot(grams[i], keys, mask)
         if keys[slot]:
-            covered += min(n, i + 1 - until)
-            until = i + 1
-        keys[slot] = gram
+            covered += min(n, ends[i] - until)
+            until = ends[i]
+        keys[slot] = grams[i]
     return int(covered)
 
 
@@ -208,15 +243,22 @@ def _measure(points: Any, starts: Any, n: int, long_n: int, max_chars: int, out:
     room = _mask(longest + 1) + np.uint64(1)
     tables = np.empty((3, room), np.uint64)
     keys = tables[0]
-    covers, ends = np.empty(room, np.int32), np.empty(room, np.int32)
+    covers, lasts = np.empty(room, np.int32), np.empty(room, np.int32)
     visible, repeated = np.empty(longest, np.uint32), np.empty(3, np.int64)
+    short, seen, twice = np.empty(longest, np.uint64), np.empty(room, np.uint64), np.empty(longest, np.uint8)
+    grams, ends = np.empty(longest, np.uint64), np.empty(longest, np.int32)
+    size = min(n, long_n)
     for row in range(len(starts) - 1):
         begin = starts[row]
         # A table no larger than the document needs keeps short documents in the fast caches.
-        count = _blocks(points, begin, min(starts[row + 1], begin + longest), visible, tables, repeated)
+        text = points[begin : min(starts[row + 1], begin + longest)]
+        count = _blocks(text, visible, tables, repeated)
         if count:
             out[0, row] = repeated[0] / count
             out[1, row] = repeated[1] / count
-            out[2, row] = _best(visible, count, n, keys, covers, ends) / count
-            out[3, row] = _covered(visible, count, long_n, keys) / count
             out[4, row] = repeated[2] / count
+            _short_grams(visible, count, size, short, seen, twice)
+            found = _grams(short, twice, count, size, n, grams, ends)
+            out[2, row] = _best(grams, ends, found, n, keys, covers, lasts) / count
+            found = _grams(short, twice, count, size, long_n, grams, ends)
+            out[3, row] = _covered(grams, ends, found, long_n, keys) / count

@@ -1,6 +1,8 @@
 import math
 from collections import Counter
+from importlib.resources import files
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pyarrow as pa
@@ -8,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.signals.segmentation import cut
 from pipeline.signals.words import Words, segment
 from pipeline.step import apply
 from pipeline.tables import lines_of
+from pipeline.text import CodePoints
 from schemas.errors import RecipeError
 
 SENTENCES = [
@@ -19,6 +23,8 @@ SENTENCES = [
     "靜夜思：床前明月光，疑是地上霜。",
     "使用 pip install numpy==1.26.4 安装依赖；C++ 与 T-shirt。",
     "𠮷野家 emoji 👩‍👧\r\n\t　全角空格",
+    "γ射线、B超 AT&T 恤 c++ C#-_.%& 卡拉OK㐀𠮷豈1a2",
+    "\r\n\n\r\r\n",
     "",
 ]
 
@@ -47,6 +53,17 @@ def test_segments_like_jieba_and_loses_nothing(text: str) -> None:
     words = segment(text)
     assert words == jieba_cut(text, hmm=False)
     assert "".join(words) == text
+
+
+def test_cuts_rows_apart_and_as_another_hand_does() -> None:
+    import rjieba
+
+    words = [line.split(" ")[0] for line in files("jieba").joinpath("dict.txt").read_text("utf-8").splitlines()]
+    random = Random(1)
+    texts = ["".join(random.choices(words, k=random.randrange(40))) for _ in range(500)]
+    ends, lengths = cut(CodePoints.of(pa.array(texts)), 50)
+    for row, text in enumerate(texts):
+        assert lengths[ends[row] : ends[row + 1]].tolist() == [*map(len, rjieba.cut(text[:50], False))]
 
 
 def test_counts_words_that_hold_letters_or_digits() -> None:
