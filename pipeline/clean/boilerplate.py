@@ -15,9 +15,9 @@ from functools import cache
 from typing import ClassVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.clean.rows import with_texts
+from pipeline.clean.suspects import Lines
 from pipeline.step import Cleaner, replace_text
 from pipeline.tables import lines_of, resource
 from schemas.manifest import Resource
@@ -48,7 +48,7 @@ class Boilerplate(Cleaner):
     def clean(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch without furniture and the count."""
         column = batch.column("text")
-        suspects = pc.indices_nonzero(pc.match_substring_regex(column, _anywhere())).to_pylist()
+        suspects = _lines().matched(column, _anywhere())
         counts = [0] * len(column)
         texts: dict[int, str] = {}
         for row in suspects:
@@ -82,6 +82,12 @@ def _anywhere() -> str:
     patterns = "|".join((*lines_of(__package__, _PATTERNS), _MENU))
     loose = re.sub(r"\{(\d+)(?:,\d*)?\}", lambda bounds: "*" if bounds[1] == "0" else "+", patterns)
     return rf"(?m)^[ \t]*(?:{loose})[ \t]*$"
+
+
+@cache
+def _lines() -> Lines:
+    """Return the lines that may be furniture: the short ones."""
+    return Lines.all_up_to(LONGEST)
 
 
 @cache

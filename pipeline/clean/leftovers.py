@@ -14,9 +14,9 @@ from functools import cache
 from typing import ClassVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.clean.rows import mended
+from pipeline.clean.suspects import Lines
 from pipeline.step import Cleaner
 from pipeline.tables import lines_of, resource
 from schemas.manifest import Resource
@@ -67,8 +67,8 @@ class Leftovers(Cleaner):
 
     def clean(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch without leftovers and the count."""
-        rows = pc.indices_nonzero(pc.match_substring_regex(batch.column("text"), _anywhere()))
-        return mended(batch, rows.to_pylist(), self._cleaned, "leftover_char_count")
+        rows = _lines().matched(batch.column("text"), _anywhere())
+        return mended(batch, rows, self._cleaned, "leftover_char_count")
 
     def _cleaned(self, text: str) -> tuple[str, int]:
         cleaned = self.clean_text(text)
@@ -144,6 +144,12 @@ def _anywhere() -> str:
     tags = r"<!\[|<!--\[if|<!(?i:doctype)|<\?xml|</?[ovwxm]:[A-Za-z]|<[A-Za-z]+ [^<>\n]*\z"
     spaces = r"&nbsp(?:[^;A-Za-z]|\z)|&(?:amp;)+nbsp"
     return rf"{tags}|{spaces}|\[/(?i:{names})\]|{_WIKI}|(?m:^[ \t]*(?:{lines})[ \t]*$)"
+
+
+@cache
+def _lines() -> Lines:
+    """Return the lines in which something may be left: marks, the letters of the scripts, or whole lines of ASCII."""
+    return Lines.holding("<&['={}$@*_gmj", every="7.", narrow=True)
 
 
 @cache

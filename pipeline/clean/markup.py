@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.clean.rows import with_texts
+from pipeline.clean.suspects import Lines
 from pipeline.step import Cleaner, replace_text
 from pipeline.tables import lines_of, resource
 from schemas.manifest import Resource
@@ -78,9 +79,9 @@ class Markup(Cleaner):
     def clean(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch with plain text and the count."""
         column = batch.column("text")
-        suspects = pc.indices_nonzero(pc.match_substring_regex(column, _LOOKS))
-        marked = column.take(suspects).to_pylist()
-        texts = dict(zip(suspects.to_pylist(), _plain_texts(marked), strict=True))
+        suspects = _lines().matched(column, _LOOKS)
+        marked = column.take(pa.array(suspects, pa.int64())).to_pylist()
+        texts = dict(zip(suspects, _plain_texts(marked), strict=True))
         counts = [0] * len(column)
         for (row, text), before in zip(texts.items(), marked, strict=True):
             counts[row] = len(before) - len(text)
@@ -91,6 +92,12 @@ class Markup(Cleaner):
         """Return the text without markup, if it looks as if it had any."""
         looks = pc.match_substring_regex(pa.array([text], pa.string()), _LOOKS)[0].as_py()
         return _plain_texts([text])[0] if looks else text
+
+
+@cache
+def _lines() -> Lines:
+    """Return the lines that may look like markup."""
+    return Lines.holding("#]`~|*<&", only="-=")
 
 
 def _plain_texts(marked: Sequence[str]) -> list[str]:

@@ -21,7 +21,7 @@ from numba import njit
 
 from pipeline.clean.rows import mended
 from pipeline.step import Cleaner
-from pipeline.text import CodePoints
+from pipeline.text import character, utf8_buffers
 
 NARROWEST = 32
 """Columns (a Han is two) of the narrowest text that counts as wrapped; two lines of verse in one have 28 to 32."""
@@ -64,9 +64,8 @@ class Wrapped(Cleaner):
 
     def clean(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch with joined lines and the count."""
-        text = CodePoints.of(batch.column("text"))
-        alike = np.zeros(len(text), np.int64)
-        _alike(text.points, text.starts, _table(), alike)
+        alike = np.zeros(len(batch), np.int64)
+        _alike(*utf8_buffers(batch.column("text")), _table(), alike)
         return mended(batch, np.flatnonzero(alike >= _LINES - 1).tolist(), unwrap, "wrapped_line_count")
 
 
@@ -189,17 +188,19 @@ def _table() -> npt.NDArray[np.uint8]:
 
 
 @njit(cache=True, nogil=True)
-def _alike(points: Any, starts: Any, table: Any, alike: Any) -> None:
+def _alike(data: Any, offsets: Any, table: Any, alike: Any) -> None:
     """Count the lines of each row that may have been cut and are, within a quarter, as wide as the one before that may.
 
     Such a line is wide enough, ends in the middle of a phrase, holds a mark and no code, and has a line after it.
     """
     top = np.uint32(0xFFFF)
-    for row in range(len(starts) - 1):
+    for row in range(len(offsets) - 1):
         count = width = before = pending = 0
         seen = last = np.uint8(0)
-        for i in range(np.uint64(starts[row]), np.uint64(starts[row + 1])):
-            bits = table[min(points[i], top)]
+        i, end = np.uint64(offsets[row]), np.uint64(offsets[row + 1])
+        while i < end:
+            point, i = character(data, i)
+            bits = table[min(point, top)]
             if bits & _NEWLINE:
                 pending = 0
                 if width >= NARROWEST and last & _PLAIN and seen & (_MARK | _CODE) == _MARK:
