@@ -170,6 +170,26 @@ def decode_utf8(data: Any, offsets: Any, points: Any, starts: Any) -> int:
     return int(count)
 
 
+@njit(cache=True, nogil=True)
+def character(data: Any, i: Any) -> Any:
+    """Return the code point of the character at byte i (uint64) of valid UTF-8, and where the next one begins.
+
+    For kernels that look at a text once: they need no code points in memory.
+    """
+    one, two, three, low, six = np.uint64(1), np.uint64(2), np.uint64(3), np.uint32(0x3F), np.uint32(6)
+    byte = np.uint32(data[i])
+    if byte < 0x80:
+        return byte, i + one
+    point = np.uint32(data[i + one]) & low
+    if byte < 0xE0:
+        return ((byte & np.uint32(0x1F)) << six) | point, i + two
+    point = (point << six) | (np.uint32(data[i + two]) & low)
+    if byte < 0xF0:
+        return ((byte & np.uint32(0x0F)) << np.uint32(12)) | point, i + three
+    point = (point << six) | (np.uint32(data[i + three]) & low)
+    return ((byte & np.uint32(0x07)) << np.uint32(18)) | point, i + np.uint64(4)
+
+
 def encode(text: CodePoints) -> pa.Array:
     """Return code points as a string array, one row each; the points are Unicode scalar values."""
     offsets = np.empty(len(text.starts), np.int64)

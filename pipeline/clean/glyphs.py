@@ -21,7 +21,7 @@ from numba import njit
 from pipeline.clean.rows import with_texts
 from pipeline.step import Cleaner, replace_text
 from pipeline.tables import lines_of, resource
-from pipeline.text import CodePoints
+from pipeline.text import character, utf8_buffers
 from schemas.manifest import Resource
 
 _RADICALS, _BULLETS = "radicals.tsv", "private_bullets.tsv"
@@ -65,10 +65,9 @@ class Glyphs(Cleaner):
     def clean(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch with the characters and the two counts."""
         column = batch.column("text")
-        text = CodePoints.of(column)
-        suspect = np.zeros(len(text), np.bool_)
-        _suspects(text.points, text.starts, _table(), suspect)
-        counts = np.zeros((2, len(text)), np.int64)
+        suspect = np.zeros(len(column), np.bool_)
+        _suspects(*utf8_buffers(column), _table(), suspect)
+        counts = np.zeros((2, len(column)), np.int64)
         texts: dict[int, str] = {}
         for row in np.flatnonzero(suspect).tolist():
             before = column[row].as_py()
@@ -139,15 +138,17 @@ def _table() -> npt.NDArray[np.uint8]:
 
 
 @njit(cache=True, nogil=True)
-def _suspects(points: Any, starts: Any, table: Any, suspect: Any) -> None:
+def _suspects(data: Any, offsets: Any, table: Any, suspect: Any) -> None:
     """Mark rows that hold what is replaced, or ten Han and marks in a row with a space after each."""
     top = np.uint32(0xFFFF)
-    for row in range(len(starts) - 1):
+    for row in range(len(offsets) - 1):
         run = 0
         last = np.uint8(0)
         found = False
-        for i in range(np.uint64(starts[row]), np.uint64(starts[row + 1])):
-            bits = table[min(points[i], top)]
+        i, end = np.uint64(offsets[row]), np.uint64(offsets[row + 1])
+        while i < end:
+            point, i = character(data, i)
+            bits = table[min(point, top)]
             if bits & 4:
                 found = True
                 break

@@ -14,23 +14,24 @@ from functools import cache
 from typing import ClassVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.clean.rows import mended
+from pipeline.clean.suspects import Lines
 from pipeline.step import Cleaner
 from pipeline.tables import lines_of, resource
 from schemas.manifest import Resource
 
 _LINES, _BBCODE = "leftover_lines.txt", "bbcode.txt"
 _CODE_SHARE = 1 / 3
+_LAYERS = 50  # of leftovers inside leftovers; templates inside a million of templates must not cost a million of passes
 _SPEAKS = re.compile(
     r"(?i)html|xml|css|javascript|bbcode|ubb|wikitext|markdown|模板语法|维基语法|維基語法|标签语言|```|~~~|<code|<pre"
 )
-_HAN = "[\u3400-\u9fff]"
-# Python and RE2 alike.
+_HAN = "\u3400-\u9fff"
+# Python and RE2 alike. What stands before the first Han holds none, so that there is one way to match.
 _WIKI = (
-    rf"\[\[[^\[\]\n]*{_HAN}[^\[\]\n]*\]\]|'''[^'\n]*{_HAN}[^'\n]*'''|(?m:^={{2,5}}[^=\n]+={{2,5}}[ \t]*$)"
-    rf"|\{{\{{[^{{}}\n]*{_HAN}"
+    rf"\[\[[^\[\]\n{_HAN}]*[{_HAN}][^\[\]\n]*\]\]|'''[^'\n{_HAN}]*[{_HAN}][^'\n]*'''"
+    rf"|(?m:^={{2,5}}[^=\n]+={{2,5}}[ \t]*$)|\{{\{{[^{{}}\n{_HAN}]*[{_HAN}]"
 )
 _TAGS = re.compile(
     r"\A\s*<!(?:DOCTYPE|doctype)[^<>]*>\s*|\A\s*<\?xml[^<>]*\?>\s*|</?[ovwxm]:[A-Za-z]+[^<>]*>|<!(?:--)?\[(?:if|endif)[^<>]*\](?:--)?>"
@@ -67,8 +68,8 @@ class Leftovers(Cleaner):
 
     def clean(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch without leftovers and the count."""
-        rows = pc.indices_nonzero(pc.match_substring_regex(batch.column("text"), _anywhere()))
-        return mended(batch, rows.to_pylist(), self._cleaned, "leftover_char_count")
+        rows = _lines().matched(batch.column("text"), _anywhere())
+        return mended(batch, rows, self._cleaned, "leftover_char_count")
 
     def _cleaned(self, text: str) -> tuple[str, int]:
         cleaned = self.clean_text(text)
@@ -76,10 +77,13 @@ class Leftovers(Cleaner):
 
     def clean_text(self, text: str) -> str:
         """Return the text without leftovers, unless it speaks of such things."""
-        text, before = _TAGS.sub("", text), ""
-        while text != before and not _SPEAKS.search(text):
+        text = _TAGS.sub("", text)
+        for _ in range(_LAYERS):
             before = text
-            text = _without_wiki(_without_bbcode(_without_lines(_without_tags(text))))
+            if not _SPEAKS.search(text):
+                text = _without_wiki(_without_bbcode(_without_lines(_without_tags(text))))
+            if text == before:
+                break
         return text
 
 
@@ -144,6 +148,12 @@ def _anywhere() -> str:
     tags = r"<!\[|<!--\[if|<!(?i:doctype)|<\?xml|</?[ovwxm]:[A-Za-z]|<[A-Za-z]+ [^<>\n]*\z"
     spaces = r"&nbsp(?:[^;A-Za-z]|\z)|&(?:amp;)+nbsp"
     return rf"{tags}|{spaces}|\[/(?i:{names})\]|{_WIKI}|(?m:^[ \t]*(?:{lines})[ \t]*$)"
+
+
+@cache
+def _lines() -> Lines:
+    """Return the lines in which something may be left: marks, the letters of the scripts, or whole lines of ASCII."""
+    return Lines.holding("<&['={}$@*_gmj", every="7.", narrow=True)
 
 
 @cache

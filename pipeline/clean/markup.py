@@ -10,16 +10,19 @@ subject otherwise; indented code blocks count as text.
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import compress
+from itertools import accumulate, pairwise
 from operator import itemgetter
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
+from numba import njit
 
 from pipeline.clean.rows import with_texts
+from pipeline.clean.suspects import Lines
 from pipeline.step import Cleaner, replace_text
 from pipeline.tables import lines_of, resource
 from schemas.manifest import Resource
@@ -31,21 +34,24 @@ _LOOKS = (
     r"(?m)^#{1,6} \S|\]\([^)\s]|^(?:```|~~~)|^\[[^\]\n]+\]: *\S|\]\[[^\]\n]*\]|\A---\n|^\|? ?:?-{3,}:? ?\|"
     r"|\*\*[^*\s][^*\n]*\*\*|</?[A-Za-z][A-Za-z0-9]*[^<>\n]*>|<!--|&(?:#[0-9]{2,7}|#[xX][0-9A-Fa-f]{2,6}|[A-Za-z][A-Za-z0-9]{1,15});|^={3,}$"
 )
-_FRONT_MATTER = re.compile(r"\A---\n(?:[\w -]+:.*\n|[ \t#-].*\n|\n)+?(?:---|\.\.\.)(?:\n|\Z)")
-_FENCE = re.compile(r"^[ \t]*(```+(?!`)|~~~+(?!~)).*\n(?:.*\n)*?[ \t]*\1`*~*[ \t]*$", re.M)
-_DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]+\]: *\S+(?:[ \t]+[\"'(].*)?[ \t]*\n?", re.M)
+# Each line one way alone, or a text of lines that never end it would be read in all of them.
+_FRONT_MATTER = re.compile(r"\A---\n(?>[\w -]+:.*\n|[ \t#-].*\n|\n)+?(?:---|\.\.\.)(?:\n|\Z)")
+# A line that begins or ends fenced code, after a line break.
+_RAIL = re.compile(r"\n[ \t]*(?P<marks>`{3,}|~{3,})(?:(?P<closes>`*~*)[ \t]*$|.*$)", re.M)
+# The last group of these says that the line holds nothing else, so that it goes with its break.
+_DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]+\]: *\S+(?:[ \t]+[\"'(].*)?[ \t]*($)?", re.M)
 _HEADING = re.compile(r"^ {0,3}(?:#{1,6}[ \t]+)+(.*)$", re.M)
-_UNDERLINE = re.compile(r"^(?:={3,}|-{3,}|(?:\* ?){3,}|_{3,})[ \t]*\n?", re.M)
+_UNDERLINE = re.compile(r"^(?:={3,}|-{3,}|(?:\* ?){3,}|_{3,})[ \t]*($)?", re.M)
 _QUOTE = re.compile(r"^(?: {0,3}>[ \t]?)+", re.M)
 _LIST = re.compile(r"^([ \t]*)(?:[-*+][ \t]+)+(?:\[[ xX]\][ \t]+)?", re.M)
-_TABLE_RULE = re.compile(r"^[ \t]*(?:\|[ \t]*)?(?::?-+:?[ \t]*\|[ \t]*)+(?::?-+:?[ \t]*)?(?:\n|\Z)", re.M)
+_TABLE_RULE = re.compile(r"^[ \t]*(?:\|[ \t]*)?(?::?-+:?[ \t]*\|[ \t]*)+(?::?-+:?[ \t]*)?$", re.M)
 _TABLE_ROW = re.compile(r"^[ \t]*\|(.*)\|[ \t]*$", re.M)
 # The first character is taken before any alternative looks at it, so that the search runs from mark to mark, eight
 # times faster than trying every alternative everywhere. What must not stand before it is looked for behind it. The
-# words of an image are bounded, since a line of a million `![` would be read to its end a million times.
+# words of an image and code are bounded, since a line of a million `![` would be read to its end a million times.
 _INLINE = re.compile(
     r"[`!\[<*_~](?:"
-    r"(?<=`)(?<!``)(?P<code>(?P<tick>`*)(?!`)[^\n]*?(?<!`)`(?P=tick)(?!`))"
+    r"(?<=`)(?<!``)(?P<code>(?P<tick>`*)(?!`)[^\n]{0,2000}?(?<!`)`(?P=tick)(?!`))"
     r"|(?<=!)\[[^\]\n]{0,1000}\](?:\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)|\[[^\]\n]*\])"
     r"|(?<=\[)(?<!!\[)(?P<link>[^\[\]\n]*)\](?:\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)|\[[^\]\n]*\])"
     r"|(?<=<)(?P<url>https?://[^<>\s]+)>"
@@ -57,6 +63,8 @@ _INLINE = re.compile(
 )
 # Spelled out, so that "a<b 且 c>d" is no tag.
 _ATTRIBUTES = r"(?:\s+[A-Za-z_:@][A-Za-z0-9_:.@-]*(?:\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>]+))?)*"
+_EMPTY = re.compile(r"\n{3,}")
+_HEAD, _INSIDE, _BLANK, _NEWLINE = 1, 2, 4, 8  # bits of bytes
 _ENTITY = re.compile(r"&(?:#[0-9]{2,7}|#[xX][0-9A-Fa-f]{2,6}|[A-Za-z][A-Za-z0-9]{1,15});")
 
 
@@ -78,9 +86,9 @@ class Markup(Cleaner):
     def clean(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch with plain text and the count."""
         column = batch.column("text")
-        suspects = pc.indices_nonzero(pc.match_substring_regex(column, _LOOKS))
-        marked = column.take(suspects).to_pylist()
-        texts = dict(zip(suspects.to_pylist(), _plain_texts(marked), strict=True))
+        suspects = _lines().matched(column, _LOOKS)
+        marked = column.take(pa.array(suspects, pa.int64())).to_pylist()
+        texts = dict(zip(suspects, _plain_texts(marked), strict=True))
         counts = [0] * len(column)
         for (row, text), before in zip(texts.items(), marked, strict=True):
             counts[row] = len(before) - len(text)
@@ -89,8 +97,13 @@ class Markup(Cleaner):
 
     def clean_text(self, text: str) -> str:
         """Return the text without markup, if it looks as if it had any."""
-        looks = pc.match_substring_regex(pa.array([text], pa.string()), _LOOKS)[0].as_py()
-        return _plain_texts([text])[0] if looks else text
+        return _plain_texts([text])[0] if _lines().matched(pa.array([text], pa.string()), _LOOKS) else text
+
+
+@cache
+def _lines() -> Lines:
+    """Return the lines that may look like markup."""
+    return Lines.holding("#]`~|*<&", only="-=")
 
 
 def _plain_texts(marked: Sequence[str]) -> list[str]:
@@ -98,61 +111,176 @@ def _plain_texts(marked: Sequence[str]) -> list[str]:
     texts = list(marked)
     pending = list(range(len(texts)))
     for _ in range(_LAYERS):
-        changed = []
-        for row in pending:
-            text = _plain(texts[row])
-            if text != texts[row]:
-                texts[row] = text
-                changed.append(row)
+        plain = _plain([texts[row] for row in pending])
+        changed = [row for row, text in zip(pending, plain, strict=True) if text != texts[row]]
+        for row, text in zip(pending, plain, strict=True):
+            texts[row] = text
         if not changed:
             break
-        looks = pc.match_substring_regex(pa.array([texts[row] for row in changed], pa.string()), _LOOKS).to_pylist()
-        pending = list(compress(changed, looks))
+        looking = _lines().matched(pa.array([texts[row] for row in changed], pa.string()), _LOOKS)
+        pending = [changed[place] for place in looking]
     return texts
 
 
-def _plain(text: str) -> str:
-    """Return the text with one layer of markup gone; never longer than it was."""
-    whole = text
-    if text.startswith("---\n"):
-        text = _FRONT_MATTER.sub("", text, count=1)
-    parts, last = [], 0
-    for fence in _FENCE.finditer(text) if "```" in text or "~~~" in text else ():
-        parts += [_prose(text[last : fence.start()]), fence[0]]
-        last = fence.end()
-    text = "".join([*parts, _prose(text[last:])])
-    return whole if text == whole else text.strip("\n")
+def _plain(texts: Sequence[str]) -> list[str]:
+    """Return texts with one layer of markup gone; none longer than it was."""
+    parts: list[str] = []  # of all texts, in each prose and fenced code in turns, prose first and last
+    firsts = [0]
+    prose: list[int] = []
+    for text in texts:
+        bare = _FRONT_MATTER.sub("", text, count=1) if text.startswith("---\n") else text
+        last = 0
+        for begin, end in _fences(bare) if "```" in bare or "~~~" in bare else ():
+            prose.append(len(parts))
+            parts += [bare[last:begin], bare[begin:end]]
+            last = end
+        prose.append(len(parts))
+        parts.append(bare[last:])
+        firsts.append(len(parts))
+    for place, plain in zip(prose, _unmarked([parts[place] for place in prose]), strict=True):
+        if plain != parts[place]:
+            # The empty lines that a picture leaves behind are closed up.
+            parts[place] = _EMPTY.sub("\n\n", plain)
+    wholes = ["".join(parts[first:end]) for first, end in pairwise(firsts)]
+    return [text if whole == text else whole.strip("\n") for text, whole in zip(texts, wholes, strict=True)]
 
 
-def _prose(text: str) -> str:
-    """Return a stretch without fenced code, plain, the empty lines that a picture leaves behind closed up."""
-    plain = _unmarked(text)
-    return text if plain == text else re.sub(r"\n{3,}", "\n\n", plain)
+def _fences(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where fenced code begins and ends, its fences included; what never closes is no code.
+
+    A fence closes by as many of its marks or more. How many the lines that come close at most is known beforehand, so
+    that fences which never close are not looked for again and again.
+    """
+    rails = list(_RAIL.finditer("\n" + text))
+    most = {"`": 0, "~": 0}
+    later: list[tuple[int, int]] = []  # of each rail, the most marks of those after it, of both kinds
+    exact: dict[int, int] = {}  # the last that closes as many ~ alone (~~~`)
+    for number in range(len(rails) - 1, -1, -1):
+        later.append((most["`"], most["~"]))
+        marks, closes = rails[number].group("marks", "closes")
+        if closes is not None and "`" in closes:
+            exact.setdefault(len(marks), number)
+        elif closes is not None:
+            most[marks[0]] = max(most[marks[0]], len(marks))
+    number = 0
+    while number < len(rails):
+        opening = number
+        number += 1
+        marks = rails[opening]["marks"]
+        tilde = marks[0] == "~"
+        if later[-number][tilde] >= len(marks) or (tilde and exact.get(len(marks), 0) >= number):
+            while not _closes(rails[number], marks):
+                number += 1
+            # Places are one less than where a line break stands before the text.
+            yield rails[opening].start(), rails[number].end() - 1
+            number += 1
 
 
-def _unmarked(text: str) -> str:
-    """Return a stretch without its marks. Each pattern runs only where its mark occurs."""
-    if "<!--" in text:
-        text = _without_comments(text)
-    if "]:" in text:
-        text = _DEFINITION.sub("", text)
-    if "#" in text:
-        text = _HEADING.sub(lambda heading: heading[1].rstrip(" \t").rstrip("#").rstrip(" \t"), text)
-    if "|" in text:
-        text = _TABLE_ROW.sub(_cells, _TABLE_RULE.sub("", text))
-    if "---" in text or "===" in text or "***" in text or "* * *" in text or "___" in text:
-        text = _UNDERLINE.sub("", text)
-    if ">" in text:
-        text = _QUOTE.sub("", text)
-    if "- " in text or "* " in text or "+ " in text:
-        text = _LIST.sub(itemgetter(1), text)
-    if any(mark in text for mark in ("](", "][", "*", "_", "~~", "<http")):
-        text = _INLINE.sub(_kept, text)
+def _closes(rail: re.Match[str], marks: str) -> bool:
+    """Tell whether a line ends fenced code that began with some marks."""
+    found, rest = rail.group("marks", "closes")
+    if rest is None or found[0] != marks[0]:
+        return False
+    return found == marks if "`" in rest else len(found) >= len(marks)
+
+
+def _unmarked(parts: Sequence[str]) -> list[str]:
+    """Return stretches of prose without their marks.
+
+    All patterns but those of HTML match inside a line. So each reads the lines alone that may hold its marks, of all
+    stretches at once: most texts are short, and beginning a search takes as long as reading a hundred characters.
+    """
+    parts = [_without_comments(part) if "<!--" in part else part for part in parts]
+    text = "\n".join(parts)
+    lines = text.split("\n")
+    sizes = [part.count("\n") + 1 for part in parts]
+    marks = np.empty(len(lines), np.uint8)
+    _find_marks(np.frombuffer(text.encode("utf-8"), np.uint8), _mark_bits(), marks)
+    # Stands for a line that goes with its break.
+    gone = next(char for char in map(chr, range(0xE000, 0x110000)) if char not in text)
+    blocks = (marks & _HEAD) > 0
+    ruled = blocks & _usual(text, parts, sizes, ("** *", "* **"), ("---", "===", "***", "* * *", "___"))
+    listed = blocks & _usual(text, parts, sizes, ("-\t", "*\t", "+\t"), ("- ", "* ", "+ "))
+    _rewrite(lines, blocks, lambda some: _without_blocks(some, gone))
+    _rewrite(lines, ruled, lambda some: _UNDERLINE.sub(lambda rule: "" if rule[1] is None else gone, some))
+    _rewrite(lines, blocks, lambda some: _QUOTE.sub("", some))
+    _rewrite(lines, listed, lambda some: _LIST.sub(itemgetter(1), some))
+    _rewrite(lines, (marks & _INSIDE) > 0, lambda some: _INLINE.sub(_kept, some))
+    firsts = pairwise(accumulate(sizes, initial=0))
+    return [_without_html(_joined(lines[first:end], gone)) for first, end in firsts]
+
+
+def _usual(
+    text: str, parts: Sequence[str], sizes: Sequence[int], rare: Sequence[str], usual: Sequence[str]
+) -> npt.NDArray[np.bool_]:
+    """Return for each line whether its stretch holds one of the usual forms of a mark, or no rare one, bool, (lines,).
+
+    A rare form counts beside a usual one alone.
+    """
+    allowed = np.ones(len(parts), np.bool_)
+    if any(mark in text for mark in rare):
+        for place, part in enumerate(parts):
+            allowed[place] = not any(mark in part for mark in rare) or any(mark in part for mark in usual)
+    return np.repeat(allowed, sizes)
+
+
+def _rewrite(lines: list[str], which: npt.NDArray[np.bool_], change: Callable[[str], str]) -> None:
+    """Rewrite some lines, all in one text."""
+    places = np.flatnonzero(which).tolist()
+    if places:
+        changed = change("\n".join([lines[place] for place in places])).split("\n")
+        for place, line in zip(places, changed, strict=True):
+            lines[place] = line
+
+
+def _without_blocks(text: str, gone: str) -> str:
+    """Return lines without definitions of links, marks of headings, and tables."""
+    text = _DEFINITION.sub(lambda link: "" if link[1] is None else gone, text)
+    text = _HEADING.sub(lambda heading: heading[1].rstrip(" \t").rstrip("#").rstrip(" \t"), text)
+    return _TABLE_ROW.sub(_cells, _TABLE_RULE.sub(gone, text))
+
+
+def _joined(lines: list[str], gone: str) -> str:
+    """Return a stretch of its lines, without those that go; of the last one its place stays."""
+    text = "\n".join(lines)
+    if gone in text:
+        text = "\n".join([*(line for line in lines[:-1] if line != gone), lines[-1].replace(gone, "")])
+    return text
+
+
+def _without_html(text: str) -> str:
+    """Return a stretch without tags, its entities decoded."""
     if "<" in text:
         text = _without_tags(text)
-    if "&" in text:
-        text = _ENTITY.sub(_decoded, text)
-    return text
+    return _ENTITY.sub(_decoded, text) if "&" in text else text
+
+
+@cache
+def _mark_bits() -> npt.NDArray[np.uint8]:
+    """Return for each byte, uint8, (256,): what may begin a block, what may stand inside a line, blanks."""
+    bits = np.zeros(256, np.uint8)
+    for bit, chars in ((_HEAD, "#>-*+=_|:["), (_INSIDE, "*_~<]"), (_BLANK, " \t"), (_NEWLINE, "\n")):
+        bits[[ord(char) for char in chars]] |= bit
+    return bits
+
+
+@njit(cache=True, nogil=True)
+def _find_marks(data: Any, bits: Any, marks: Any) -> None:
+    """Write whether each line of a text begins a block, after blanks, and whether it holds marks inside."""
+    line = 0
+    head = True
+    seen = np.uint8(0)
+    for byte in data:
+        found = bits[byte]
+        if found & _NEWLINE:
+            marks[line] = seen
+            line += 1
+            head = True
+            seen = np.uint8(0)
+        elif not found & _BLANK:
+            seen |= found if head else found & np.uint8(_INSIDE)
+            head = False
+    marks[line] = seen
 
 
 def _kept(match: re.Match[str]) -> str:
@@ -183,7 +311,10 @@ def _decoded(match: re.Match[str]) -> str:
 
 @cache
 def _tag_patterns() -> tuple[re.Pattern[str], ...]:
-    """Return the patterns of tags of elements dropped whole, ruby readings, blocks, cells and inline elements."""
+    """Return the patterns of tags of elements dropped whole, ruby readings, blocks, cells and inline elements.
+
+    And those of a line that is the tag of a block, and of the tag of a cell at the head of a line.
+    """
     names: dict[str, list[str]] = {}
     for line in lines_of(__package__, _TAGS):
         what, *tags = line.split()
@@ -193,7 +324,8 @@ def _tag_patterns() -> tuple[re.Pattern[str], ...]:
     ruby = re.compile(r"<rt\b[^<>]*>([^<>]*)</rt>", re.I)
     tags = [rf"</?(?:{'|'.join(names[what])}){_ATTRIBUTES}\s*/?>" for what in ("block", "cell", "inline")]
     block, cell, inline = (re.compile(tag, re.I) for tag in tags)
-    return whole, ruby, block, cell, inline
+    line, head = re.compile(rf"(?im)^[ \t]*{tags[0]}[ \t]*\n"), re.compile(rf"(?im)^[ \t]*{tags[1]}")
+    return whole, ruby, block, cell, inline, line, head
 
 
 def _without_comments(text: str) -> str:
@@ -220,10 +352,12 @@ def _without_elements(text: str, tag: re.Pattern[str]) -> str:
 
 
 def _without_tags(text: str) -> str:
-    whole, ruby, block, cell, inline = _tag_patterns()
+    whole, ruby, block, cell, inline, block_line, cell_head = _tag_patterns()
     text = ruby.sub(r"（\1）", _without_elements(text, whole))
-    # A line that is one tag leaves no empty line behind; between words a block's end is a line's end.
-    text = re.sub(rf"(?im)^[ \t]*{block.pattern}[ \t]*\n", "", text)
-    # Cells are parted by tabs, none before the first of a row.
-    text = re.sub(rf"(?im)^[ \t]*{cell.pattern}", "", block.sub("\n", text))
-    return inline.sub("", cell.sub(lambda tag: "" if tag[0][1] == "/" else "\t", text))
+    if block.search(text):
+        # A line that is one tag leaves no empty line behind; between words a block's end is a line's end.
+        text = block.sub("\n", block_line.sub("", text))
+    if cell.search(text):
+        # Cells are parted by tabs, none before the first of a row.
+        text = cell.sub(lambda tag: "" if tag[0][1] == "/" else "\t", cell_head.sub("", text))
+    return inline.sub("", text)

@@ -23,7 +23,7 @@ from numba import njit
 from pipeline.clean.rows import mended
 from pipeline.step import Cleaner
 from pipeline.tables import lines_of, resource
-from pipeline.text import CodePoints
+from pipeline.text import character, utf8_buffers
 from schemas.manifest import Resource
 
 _PATTERNS = "page_lines.txt"
@@ -58,9 +58,8 @@ class Pages(Cleaner):
 
     def clean(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch without page furniture and the count."""
-        text = CodePoints.of(batch.column("text"))
-        suspect = np.zeros(len(text), np.bool_)
-        _suspects(text.points, text.starts, _table(), suspect)
+        suspect = np.zeros(len(batch), np.bool_)
+        _suspects(*utf8_buffers(batch.column("text")), _table(), suspect)
         return mended(batch, np.flatnonzero(suspect).tolist(), without_pages, "page_line_count")
 
 
@@ -192,25 +191,30 @@ def _table() -> npt.NDArray[np.uint8]:
 
 
 @njit(cache=True, nogil=True)
-def _suspects(points: Any, starts: Any, table: Any, suspect: Any) -> None:
+def _suspects(data: Any, offsets: Any, table: Any, suspect: Any) -> None:
     """Mark rows with a short line that holds a digit and a word for page, or three short ones where pages may end.
 
     Page is a word for page at the beginning of a line only, by its first letter. Pages may end after a cut phrase, at
     page distance.
     """
-    top, near = np.uint32(0xFFFF), np.uint64(_NEAR)
-    for row in range(len(starts) - 1):
+    top = np.uint32(0xFFFF)
+    for row in range(len(offsets) - 1):
         count = size = 0
-        counted: Any = np.uint64(starts[row])
+        place = counted = 0
         cut = False  # whether the last line that was not short ended in the middle of a phrase
         seen = last = first = np.uint8(0)
-        end = np.uint64(starts[row + 1])
-        for i in range(np.uint64(starts[row]), end + np.uint64(1)):
-            bits = table[min(points[i], top)] if i < end else np.uint8(_NEWLINE)
+        i, end = np.uint64(offsets[row]), np.uint64(offsets[row + 1])
+        inside = True  # what stands last ends a line, too
+        while inside:
+            inside = i < end
+            bits = np.uint8(_NEWLINE)
+            if inside:
+                point, i = character(data, i)
+                bits = table[min(point, top)]
             if bits & _NEWLINE:
-                if size and size <= LONGEST and cut and i - counted >= near:
+                if size and size <= LONGEST and cut and place - counted >= _NEAR:
                     count += 1
-                    counted = i
+                    counted = place
                 if size > LONGEST or (size >= _LONG and not seen & _DIGIT):
                     cut = bool(last & _PLAIN)
                 elif size and seen & _DIGIT and (seen & _PAGE or first & _LATIN_PAGE):
@@ -225,4 +229,5 @@ def _suspects(points: Any, starts: Any, table: Any, suspect: Any) -> None:
                 size += 1
                 seen |= bits
                 last = bits
+            place += 1
         suspect[row] = count >= _LEAST

@@ -10,11 +10,13 @@ that may hold anything, so a text without candidates costs nothing.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+from numba import njit
 from pydantic import Field, model_validator
 
 from pipeline.clean.rows import with_texts
@@ -22,9 +24,12 @@ from pipeline.personal.actions import Action, key_id, read_key, replaced
 from pipeline.personal.patterns import TABLES, TYPES, Span, Type, candidate, find
 from pipeline.step import Cleaner, replace_text
 from pipeline.tables import resource
+from pipeline.text import utf8_buffers
 from schemas.errors import RecipeError
 from schemas.manifest import Resource
 
+# Types that hold an @, or eleven digits, letters, spaces and hyphens on end, of which six are digits at least.
+_LONG = frozenset({"email", "identity_card", "social_credit", "bank_card", "mobile"})
 DEFAULT: tuple[Type, ...] = ("email", "identity_card", "social_credit", "bank_card", "mobile")
 
 
@@ -86,10 +91,10 @@ class Personal(Cleaner):
         """Return the batch with the changed text and the columns of `adds`."""
         column, types = batch.column("text"), self._types()
         key = read_key(self.key) if self.key is not None else None
-        suspects = pc.indices_nonzero(pc.match_substring_regex(column, candidate(types))) if types else []
+        suspects = _suspects(column, types) if types else []
         found: dict[int, list[Span]] = {}
         texts: dict[int, str] = {}
-        for row in map(int, suspects):
+        for row in suspects:
             text = column[row].as_py()
             if spans := find(text, types):
                 new, found[row] = replaced(text, spans, self._action_of, key)
@@ -108,6 +113,47 @@ class Personal(Cleaner):
 
     def _pseudonyms(self) -> bool:
         return any(self._action_of(kind) == "pseudonymise" for kind in self.types)
+
+
+def _suspects(column: pa.Array, types: tuple[Type, ...]) -> list[int]:
+    """Return the rows that may hold one of some types."""
+    rows = np.arange(len(column))
+    if set(types) <= _LONG:
+        few = np.zeros(len(column), np.bool_)
+        _long_numbers(*utf8_buffers(column), few)
+        rows = np.flatnonzero(few)
+        column = column.filter(pa.array(few))
+    matches = pc.match_substring_regex(column, candidate(types)).to_numpy(zero_copy_only=False)
+    found: list[int] = rows[matches].tolist()
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _long_numbers(data: Any, offsets: Any, found: Any) -> None:
+    """Mark rows with an @, or with a run of eleven letters, digits, spaces and hyphens of which six are digits.
+
+    Full-width ones count: U+FF10 and on are EF BC 90 in UTF-8, U+FF41 and on EF BD 81.
+    """
+    one, two = np.uint64(1), np.uint64(2)
+    for row in range(len(offsets) - 1):
+        i, end = np.uint64(offsets[row]), np.uint64(offsets[row + 1])
+        length = digits = 0
+        while i < end and not found[row]:
+            char = data[i]
+            i += one
+            if char == 0xEF:
+                # ASCII and full-width signs stand in the same order.
+                second, third = data[i], data[i + one]
+                char = np.uint8(third - 0x60) if second == 0xBC else np.uint8(third - 0x20) if second == 0xBD else char
+                i += two
+            if 0x30 <= char <= 0x39:
+                length += 1
+                digits += 1
+            elif 0x41 <= char <= 0x5A or 0x61 <= char <= 0x7A or char == 0x20 or char == 0x2D:
+                length += 1
+            else:
+                length = digits = 0
+            found[row] = char == 0x40 or (digits >= 6 and length >= 11)
 
 
 def _columns(found: Mapping[int, Sequence[Span]], types: Sequence[Type], rows: int) -> dict[str, pa.Array]:

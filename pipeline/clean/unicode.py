@@ -16,12 +16,13 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from numba import njit
 
 from pipeline.clean.rows import with_texts
 from pipeline.properties import COMPOSES, properties
 from pipeline.step import Cleaner, replace_text
-from pipeline.text import CodePoints, encode
+from pipeline.text import CodePoints, character, encode, utf8_buffers
 
 _DROP, _SPACE, _LINE, _JOINER, _SUSPECT, _SELECTOR, _SPECIAL = 1, 2, 4, 8, 16, 32, 64
 _SIZE = 0x110000
@@ -64,15 +65,26 @@ class Unicode(Cleaner):
 
     def clean(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch with repaired text and the count."""
-        text = CodePoints.of(batch.column("text"))
-        points, starts = np.empty_like(text.points), np.empty_like(text.starts)
-        changed = np.zeros((len(text), 2), np.int64)
-        size = _repair(text.points, text.starts, _actions(), points, starts, changed)
-        column = encode(CodePoints(points[:size], starts)) if changed[:, 0].any() else batch.column("text")
-        if changed[:, 1].any():
-            column = _compose(column, np.flatnonzero(changed[:, 1]), changed)
-        cleaned = replace_text(batch, column)
-        return cleaned.append_column("unicode_repair_count", pa.array(changed[:, 0]))
+        column, counts = batch.column("text"), np.zeros(len(batch), np.int64)
+        needy = np.zeros(len(batch), np.bool_)
+        _need(*utf8_buffers(column), _actions(), _blocks(), needy)
+        if needy.any():
+            repaired, counts[needy] = _repaired(column.filter(pa.array(needy)))
+            column = pc.replace_with_mask(column, pa.array(needy), repaired.cast(column.type))
+        return replace_text(batch, column).append_column("unicode_repair_count", pa.array(counts))
+
+
+def _repaired(column: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int64]]:
+    """Return texts repaired and in NFC, and how many characters of each that changed."""
+    text = CodePoints.of(column)
+    points, starts = np.empty_like(text.points), np.empty_like(text.starts)
+    changed = np.zeros((len(text), 2), np.int64)
+    size = _repair(text.points, text.starts, _actions(), points, starts, changed)
+    if changed[:, 0].any():
+        column = encode(CodePoints(points[:size], starts))
+    if changed[:, 1].any():
+        column = _compose(column, np.flatnonzero(changed[:, 1]), changed)
+    return column, changed[:, 0]
 
 
 def _compose(column: pa.Array, suspects: npt.NDArray[Any], changed: npt.NDArray[np.int64]) -> pa.Array:
@@ -205,23 +217,32 @@ def _line_end(points: Any, i: int, end: int, actions: Any) -> Any:
     return i, visible, after
 
 
+@cache
+def _blocks() -> npt.NDArray[np.bool_]:
+    """Return in which blocks of 64 code points any has an action, bool, (0x110000 / 64,): Han have none."""
+    return (_actions().reshape(-1, 64) > 0).any(axis=1)
+
+
 @njit(cache=True, nogil=True)
-def _is_repaired(points: Any, begin: int, end: int, actions: Any) -> bool:
-    """Tell whether a row needs no repair but perhaps NFC: no character with an action but LF, no blanks to take out."""
-    breaks = 1  # as if a line break stood before, so that none may begin or end the text
-    blank = False
-    for i in range(begin, end):
-        point = points[i]
-        if point == 10:
-            breaks += 1
-            if blank or breaks > 2 or i == begin:
-                return False
-        elif actions[point] & ~_SUSPECT:
-            return False
-        else:
-            blank = point == 32 or point == 9
-            breaks = 0
-    return not blank and (breaks == 0 or begin == end)
+def _need(data: Any, offsets: Any, actions: Any, blocks: Any, needy: Any) -> None:
+    """Mark rows that need repair or may not be in NFC: a character with an action but LF, or blanks to take out."""
+    six = np.uint32(6)
+    for row in range(len(offsets) - 1):
+        begin, end = np.uint64(offsets[row]), np.uint64(offsets[row + 1])
+        breaks = 1  # as if a line break stood before, so that none may begin or end the text
+        blank = need = False
+        i = begin
+        while i < end and not need:
+            point, after = character(data, i)
+            if point == 10:
+                breaks += 1
+                need = blank or breaks > 2 or i == begin
+            else:
+                need = blocks[point >> six] and actions[point] > 0
+                blank = point == 32 or point == 9
+                breaks = 0
+            i = after
+        needy[row] = need or blank or (breaks > 0 and begin < end)
 
 
 @njit(cache=True, nogil=True)
@@ -231,12 +252,6 @@ def _repair(points: Any, starts: Any, actions: Any, out: Any, out_starts: Any, c
     for row in range(len(starts) - 1):
         begin, end = starts[row], starts[row + 1]
         out_starts[row] = size
-        if _is_repaired(points, begin, end, actions):
-            for i in range(begin, end):
-                changed[row, 1] += (actions[points[i]] & _SUSPECT) != 0
-                out[size + i - begin] = points[i]
-            size += end - begin
-            continue
         same = 0  # characters written as they were
         breaks = plain = 0  # line breaks not yet written, and how many of them are LF already
         i = begin

@@ -22,7 +22,7 @@ from pydantic import Field
 
 from pipeline.clean.rows import with_texts
 from pipeline.step import Cleaner, replace_text
-from pipeline.text import CodePoints
+from pipeline.text import character, utf8_buffers
 
 _LETTERS, _KANA, _BESIDE, _MARK = 1, 2, 4, 8
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
@@ -73,11 +73,10 @@ class Width(Cleaner):
     def clean(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch with other widths and the count."""
         column = batch.column("text")
-        text = CodePoints.of(column)
-        found = np.zeros(len(text), np.uint8)
-        _find(text.points, text.starts, _table(), found)
+        found = np.zeros(len(column), np.uint8)
+        _find(*utf8_buffers(column), _table(), found)
         wanted = self.letters * _LETTERS | self.kana * _KANA | self.punctuation * _MARK
-        counts = np.zeros(len(text), np.int64)
+        counts = np.zeros(len(column), np.int64)
         texts: dict[int, str] = {}
         for row in np.flatnonzero(found & wanted).tolist():
             texts[row], counts[row] = _changed(column[row].as_py(), int(found[row]) & wanted)
@@ -145,20 +144,20 @@ def _table() -> npt.NDArray[np.uint8]:
 
 
 @njit(cache=True, nogil=True)
-def _find(points: Any, starts: Any, table: Any, found: Any) -> None:
+def _find(data: Any, offsets: Any, table: Any, found: Any) -> None:
     """Write which kinds of characters each row holds; an ASCII mark counts between Han or their closers."""
     top = np.uint32(0xFFFF)
-    for row in range(len(starts) - 1):
-        kinds = np.uint8(0)
-        begin, end = np.uint64(starts[row]), np.uint64(starts[row + 1])
-        before = np.uint8(0)
-        for i in range(begin, end):
-            bits = table[min(points[i], top)]
+    for row in range(len(offsets) - 1):
+        kinds = before = np.uint8(0)
+        i, end = np.uint64(offsets[row]), np.uint64(offsets[row + 1])
+        while i < end:
+            point, i = character(data, i)
+            bits = table[min(point, top)]
             if bits & _MARK and before & _BESIDE:
-                after = i + np.uint64(1)
-                if after < end and points[after] == 32:
+                after = i
+                if after < end and data[after] == 32:
                     after += np.uint64(1)
-                if after >= end or points[after] == 10 or points[after] > 0x7F:
+                if after >= end or data[after] == 10 or data[after] > 0x7F:
                     kinds |= np.uint8(_MARK)
             kinds |= bits & np.uint8(_LETTERS | _KANA)
             before = bits

@@ -19,36 +19,16 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
-from pipeline.clean.rows import mended
-from pipeline.step import Cleaner
-from pipeline.text import CodePoints
+from pipeline.clean.cut_lines import HYPHEN, LEAST, NARROWEST, cut_lines
+from pipeline.clean.rows import with_texts
+from pipeline.step import Cleaner, replace_text
+from pipeline.text import CodePoints, character, utf8_buffers
 
-NARROWEST = 32
-"""Columns (a Han is two) of the narrowest text that counts as wrapped; two lines of verse in one have 28 to 32."""
-
-# By hand: lines that end in the middle of a phrase which are needed to tell; how many of them must be full; what part
-# of the width is full (fonts differ in how wide letters are); how many lines may be wider.
-_LINES, _FULL, _TOLERANCE, _WIDER = 4, 0.8, 0.94, 0.1
+# What stands between two lines that `cut_lines` joins, by how.
+_BETWEEN = ("\n", "", " ", "")
 _PLAIN, _WIDE, _NEWLINE, _MARK, _CODE = 1, 2, 4, 8, 16
-_WIDE_CHARACTER = re.compile(
-    "[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\U00020000-\U0003ffff]"
-)
-_OPEN = re.compile(r"[^\W_]$|[，、,]$|[A-Za-z]-$")
-_PHRASE = re.compile(r"[^\W_]$|[A-Za-z]-$")
-# Lines without any mark or space are verse of a book without marks, or words of a list.
-_INNER = re.compile("[，。、；：？！,.;?!’”』」）) ]")
-# A name behind a sentence (聯句), a title of a list in English: the line before is whole.
-_SIGNED = re.compile(r"——[^\W_]{1,6}$")
-_CAPITAL = re.compile("[A-Z]")
-_FENCE = re.compile("[ \t]*(?:```|~~~)")
-_NEVER = re.compile(r"\t|\S  |[|{}<>=\\]|^ |;$|://|\S[#$%] ")
-_BEGINS = re.compile(
-    r"[-*+•·●○◆◇■□▪▫►▶※★☆→#\u2460-\u2473]|[（(]?[0-9０-９a-zA-Z一二三四五六七八九十百]{1,4}[)）.．、:：]"
-    r"|第\s?[0-9０-９一二三四五六七八九十百千零〇]{1,6}\s?[条條章节節款项編编篇回卷部页頁]|[^：:，。、]{1,24}[：:]|【|附[件录錄]|[0-9]+$"
-)
-_TOKEN = re.compile("[!-~\u00c0-\u024f\u1e00-\u1eff]+")
-_LAST = re.compile("([A-Za-z\u00c0-\u024f]+)-$")
 _HYPHENED = re.compile("(?<![A-Za-z\u00c0-\u024f])[A-Za-z\u00c0-\u024f]{1,40}-[a-z\u00df-\u024f]+")
+_LAST = re.compile("([A-Za-z\u00c0-\u024f]+)-$")
 _WORD = re.compile("[a-z\u00df-\u024f]+")
 
 
@@ -64,110 +44,54 @@ class Wrapped(Cleaner):
 
     def clean(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch with joined lines and the count."""
-        text = CodePoints.of(batch.column("text"))
-        alike = np.zeros(len(text), np.int64)
-        _alike(text.points, text.starts, _table(), alike)
-        return mended(batch, np.flatnonzero(alike >= _LINES - 1).tolist(), unwrap, "wrapped_line_count")
+        alike = np.zeros(len(batch), np.int64)
+        _alike(*utf8_buffers(batch.column("text")), _table(), alike)
+        column, counts = batch.column("text"), np.zeros(len(batch), np.int64)
+        rows = np.flatnonzero(alike >= LEAST - 1)
+        texts, counts[rows] = _unwrapped(column.take(pa.array(rows)).to_pylist())
+        changed = {row: text for row, text in zip(rows.tolist(), texts, strict=True) if counts[row]}
+        return replace_text(batch, with_texts(column, changed)).append_column("wrapped_line_count", pa.array(counts))
 
 
 def unwrap(text: str) -> tuple[str, int]:
     """Return the text with its wrapped lines joined, and how many breaks went."""
-    total = 0
-    while True:
-        lines = text.split("\n")
-        joins = _joins(lines)
-        if not joins.any():
-            return text, total
-        total += int(joins.sum())
-        hyphened = frozenset(_HYPHENED.findall(text))
-        parts = [lines[0]]
-        for number, line in enumerate(lines[1:]):
-            if not joins[number]:
-                parts += ["\n", line]
-            elif _is_hyphen(lines[number], line, hyphened):
-                parts[-1] = parts[-1][:-1]
-                parts.append(line)
-            else:
-                parts += [_between(lines[number], line), line]
-        text = "".join(parts)
+    (joined,), (count,) = _unwrapped([text])
+    return joined, int(count)
 
 
-def _joins(lines: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Return whether each line is joined with the next, bool, (lines,)."""
-    never = [*_never(lines), True]
-    widths = np.array([len(line) + len(_WIDE_CHARACTER.findall(line)) for line in lines])
-    follows = np.array(
-        [
-            not (never[number] or never[number + 1] or _BEGINS.match(after)) and _OPEN.search(line[-2:]) is not None
-            for number, (line, after) in enumerate(zip(lines, [*lines[1:], ""], strict=True))
-        ]
-    )
-    phrase = follows & np.array(
-        [_is_evidence(line, after) for line, after in zip(lines, [*lines[1:], ""], strict=True)], np.bool_
-    )
-    reach = widths + np.array([*(_token(line) for line in lines[1:]), 0])
-    blank = np.array([not line.strip() for line in lines])
-    joins = np.zeros(len(lines), np.bool_)
-    if width := _width(widths[~blank], widths[phrase], reach[phrase]):
-        joins |= follows & (reach > _TOLERANCE * width) & (widths >= NARROWEST)
-        return joins
-    edges = np.flatnonzero(np.diff(np.concatenate([[True], blank, [True]]).astype(np.int8)))
-    for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-        block = slice(begin, end)
-        here = phrase[block]
-        if end - begin > _LINES and (width := _width(widths[block], widths[block][here], reach[block][here])):
-            joins[block] = follows[block] & (reach[block] > _TOLERANCE * width) & (widths[block] >= NARROWEST)
-    return joins
+def _unwrapped(texts: list[str]) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Return texts with their wrapped lines joined, and how many breaks of each went."""
+    found = list(texts)
+    counts = np.zeros(len(texts), np.int64)
+    pending = np.arange(len(texts))
+    while len(pending):
+        firsts, joins = cut_lines(CodePoints.of(pa.array([found[row] for row in pending], pa.string())))
+        gone = np.add.reduceat(joins > 0, firsts[:-1], dtype=np.int64)
+        for place in np.flatnonzero(gone).tolist():
+            row = pending[place]
+            found[row] = _joined(found[row], joins[firsts[place] : firsts[place + 1]].tolist())
+        counts[pending] += gone
+        pending = pending[gone > 0]
+    return found, counts
 
 
-def _is_evidence(line: str, after: str) -> bool:
-    """Tell whether a line ends in the middle of a phrase, so that only a width can have cut it."""
-    tail = line[-10:]
-    if not _PHRASE.search(tail) or _SIGNED.search(tail) or _INNER.search(line) is None:
-        return False
-    return not (_CAPITAL.match(after) and tail[-1].isascii())
-
-
-def _never(lines: Sequence[str]) -> list[bool]:
-    """Return which lines are code, tables or blank: these join nothing."""
-    fenced, never = False, []
-    for line in lines:
-        fence = _FENCE.match(line) is not None
-        never.append(fenced or fence or not line or _NEVER.search(line) is not None)
-        fenced ^= fence
-    return never
-
-
-def _width(all_widths: npt.NDArray[Any], widths: npt.NDArray[Any], reach: npt.NDArray[Any]) -> int:
-    """Return the width at which lines were cut, 0 where none can be told.
-
-    `all_widths`: of all lines; `widths`, `reach`: of those that end in the middle of a phrase, without and with what
-    comes next.
-    """
-    if len(widths) < _LINES:
-        return 0
-    width = int(np.quantile(widths, 0.95, method="lower"))
-    full = float((reach > _TOLERANCE * width).mean())
-    wider = float((all_widths > width / _TOLERANCE + 2).mean())
-    return width if width >= NARROWEST and full >= _FULL and wider <= _WIDER else 0
-
-
-def _token(line: str) -> int:
-    """Return the columns of what may not be parted at the beginning of a line: a Latin word, or one Han."""
-    word = _TOKEN.match(line)
-    return min(len(word[0]) + 1, 20) if word else 2
+def _joined(text: str, joins: Sequence[int]) -> str:
+    """Return a text with some of its lines joined with the next, each as `cut_lines` says."""
+    lines = text.split("\n")
+    hyphened = frozenset(_HYPHENED.findall(text)) if HYPHEN in joins else frozenset()
+    parts = []
+    for line, after, join in zip(lines, [*lines[1:], ""], joins, strict=True):
+        if join == HYPHEN and _is_hyphen(line, after, hyphened):
+            parts.append(line[:-1])
+        else:
+            parts += [line, _BETWEEN[join]]
+    return "".join(parts[:-1])
 
 
 def _is_hyphen(line: str, after: str, hyphened: Set[str]) -> bool:
     """Tell whether a line ends in a hyphen that goes: no word of the text has it there."""
     last, word = _LAST.search(line[-64:]), _WORD.match(after)
     return last is not None and word is not None and f"{last[1]}-{word[0]}" not in hyphened
-
-
-def _between(line: str, after: str) -> str:
-    """Return what stands between two joined lines: a space between narrow characters."""
-    wide = _WIDE_CHARACTER.match(line[-1]) or _WIDE_CHARACTER.match(after[0])
-    return "" if wide or _LAST.search(line[-64:]) else " "
 
 
 @cache
@@ -189,17 +113,19 @@ def _table() -> npt.NDArray[np.uint8]:
 
 
 @njit(cache=True, nogil=True)
-def _alike(points: Any, starts: Any, table: Any, alike: Any) -> None:
+def _alike(data: Any, offsets: Any, table: Any, alike: Any) -> None:
     """Count the lines of each row that may have been cut and are, within a quarter, as wide as the one before that may.
 
     Such a line is wide enough, ends in the middle of a phrase, holds a mark and no code, and has a line after it.
     """
     top = np.uint32(0xFFFF)
-    for row in range(len(starts) - 1):
+    for row in range(len(offsets) - 1):
         count = width = before = pending = 0
         seen = last = np.uint8(0)
-        for i in range(np.uint64(starts[row]), np.uint64(starts[row + 1])):
-            bits = table[min(points[i], top)]
+        i, end = np.uint64(offsets[row]), np.uint64(offsets[row + 1])
+        while i < end:
+            point, i = character(data, i)
+            bits = table[min(point, top)]
             if bits & _NEWLINE:
                 pending = 0
                 if width >= NARROWEST and last & _PLAIN and seen & (_MARK | _CODE) == _MARK:
