@@ -10,8 +10,6 @@ Trade: the dictionary is the judge, so a new word around a term is not seen, and
 """
 
 from functools import cache, lru_cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +18,7 @@ from numba import njit
 
 from pipeline.lexicon.trie import entry
 from pipeline.signals import segmentation
-from pipeline.signals.segmentation import words_of
+from pipeline.signals.segmentation import lines_of_jieba, words_of
 from pipeline.tables import lines_of
 from pipeline.text import CodePoints, decode_utf8
 
@@ -33,10 +31,7 @@ INSIDE = 2  # of the marks of a cut: 1 begins a word, INSIDE does not, 0 was not
 @cache
 def word_parts() -> npt.NDArray[np.uint8]:
     """Return the set of jieba's words of two characters, and of every three in a row of its longer words, as bits."""
-    jieba = find_spec("jieba")  # importing it takes .15 s
-    assert jieba, "jieba is a dependency"
-    path = Path(str(jieba.origin)).with_name("dict.txt")
-    lines = np.frombuffer(b"\n" + path.read_bytes() + b"\n", np.uint8)
+    lines = np.frombuffer(b"\n" + lines_of_jieba() + b"\n", np.uint8)
     points, bits = np.empty(len(lines), np.uint32), np.zeros(_BITS // 8, np.uint8)
     count = decode_utf8(lines, np.array([0, len(lines)], np.int32), points, np.empty(2, np.int64))
     _add_parts(_words(points[:count]), bits)

@@ -10,7 +10,8 @@ not hold; a text costs about two look-ups there for each character.
 
 import math
 from functools import cache
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,10 +68,17 @@ def words_of(text: str) -> list[str]:
     return words
 
 
+def lines_of_jieba() -> bytes:
+    """Return the dictionary that jieba ships, without importing it, which takes .15 s: word, frequency and class."""
+    jieba = find_spec("jieba")
+    assert jieba, "jieba is a dependency"
+    return Path(str(jieba.origin)).with_name("dict.txt").read_bytes()
+
+
 @cache
 def dictionary() -> Dictionary:
     """Return the dictionary of the installed jieba."""
-    data = np.frombuffer(files("jieba").joinpath("dict.txt").read_bytes(), np.uint8)
+    data = np.frombuffer(lines_of_jieba(), np.uint8)
     points, starts = np.empty(len(data), np.uint32), np.empty(2, np.int64)
     points = points[: decode_utf8(data, np.array([0, len(data)]), points, starts)]
     roots, edges = np.zeros(_BASIC, np.uint64), np.zeros(1 << _BITS, np.uint64)
