@@ -77,8 +77,10 @@ class Matcher:
     @cached_property
     def _known(self) -> npt.NDArray[np.bool_]:
         """Which terms jieba knows as words."""
-        texts = [as_text(np.array([label_of(c, self._plain) for c in form.text]) & _LABEL) for form in self.forms]
-        words = words_of("\n".join(texts))
+        points = np.frombuffer("\n".join(form.text for form in self.forms).encode("utf-32-le"), np.uint32)
+        plain = self._plain[np.minimum(points, len(self._plain) - 1)] & _LABEL
+        joined = as_text(np.where(points == 10, points, plain))
+        texts, words = joined.split("\n"), words_of(joined)
         lines, known = 0, np.zeros(len(texts), bool)
         for before, word in zip(["\n", *words], words, strict=False):
             lines += word == "\n"
