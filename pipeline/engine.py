@@ -209,7 +209,7 @@ def _check_unchanged(file: InputFile, source: Source) -> None:
 def measure_shard(job: MeasureJob) -> dict[str, Any]:
     """Clean, measure and sign the documents that were read; return the report.
 
-    Writes `documents.parquet` (cleaned text), `signals.parquet` and `signatures.parquet`, row for row alike.
+    Writes `documents.parquet` (cleaned text), `signals.parquet` and, where wanted, `signatures.parquet`, row for row.
     """
     started = time.perf_counter()
     hashed = [pa.field(name, dtype, nullable=False) for name, dtype in ENGINE_COLUMNS.items()]
