@@ -73,10 +73,18 @@ def compared_forms(column: pa.Array, form: MatchForm = DEFAULT_FORM) -> CodePoin
 
 def _filled(forms: CodePoints, rows: npt.NDArray[np.int64], others: CodePoints) -> CodePoints:
     """Return `forms` with its empty `rows` replaced by `others`."""
-    points = np.insert(forms.points, np.repeat(forms.starts[rows], others.counts), others.points)
     counts = forms.counts
     counts[rows] = others.counts
-    return CodePoints(points, np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]))
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+    points = np.empty(starts[-1], np.uint32)
+    begin = 0
+    for number, row in enumerate(rows.tolist()):  # what lies between two rows is copied at once
+        place = starts[row]
+        points[begin:place] = forms.points[forms.starts[row] - (place - begin) : forms.starts[row]]
+        begin = starts[row + 1]
+        points[place:begin] = others.points[others.starts[number] : others.starts[number + 1]]
+    points[begin:] = forms.points[len(forms.points) - (len(points) - begin) :]
+    return CodePoints(points, starts)
 
 
 def _mapped(texts: CodePoints, form: MatchForm, *, settled: bool) -> tuple[CodePoints, npt.NDArray[np.int64]]:
@@ -148,8 +156,9 @@ def _map_rows(
         starts[row] = count
         if count + begins[row + 1] - begins[row] > room:
             return -1
-        for i in range(begins[row], begins[row + 1]):
-            value = table[source[i]]
+        text = source[begins[row] : begins[row + 1]]  # whose places need no check for negative ones
+        for i in range(len(text)):
+            value = table[text[i]]
             if value < JOINS:
                 points[count] = value
                 count += value != DELETED
@@ -162,7 +171,7 @@ def _map_rows(
             value &= ~JOINS
             if value & RUN:
                 length: Any = np.int64(value & SHORT)
-                if count + length + begins[row + 1] - i > room:
+                if count + length + len(text) - i > room:
                     return -1
                 place = np.int64(value >> np.uint32(4) & PLACE)
                 for k in range(length):
