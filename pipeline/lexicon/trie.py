@@ -26,6 +26,7 @@ _HARD, _SOFT, _LABEL = np.uint32(HARD), np.uint32(SOFT), np.uint32(LABEL)
 _KEY, _LABEL_BITS = np.uint64(24), np.uint64(18)
 _CHILD = np.uint64((1 << 24) - 1)
 BEGINS, ALONE = np.uint32(1 << 28), np.uint32(1 << 29)
+_BLOCK = 1024  # characters that are looked at together
 ENDS = 1
 """Set beside a node (in bit 0, the node above it) where a term ends."""
 
@@ -134,19 +135,30 @@ def _open(flat: Any, starts: Any, openings: Any) -> None:
 
 @njit(cache=True, nogil=True)
 def _places(points: Any, starts: Any, heads: Any, openings: Any, soft: bool, found: Any, rows: Any) -> None:
-    """Write the places to `found`, and where those of each row begin to `rows`; no branch depends on the text."""
+    """Write the places to `found`, and where those of each row begin to `rows`; no branch depends on the text.
+
+    A block at a time, a loop for each thing that is looked up.
+    """
     over = _HARD | _SOFT if soft else _HARD
+    codes, marks = np.empty(_BLOCK + 1, np.uint32), np.empty(_BLOCK, np.uint8)
     count = 0
     for row in range(len(starts) - 1):
         rows[row] = count
-        code = entry(points[starts[row]], heads) if starts[row + 1] > starts[row] else _LABEL
-        for i in range(starts[row], starts[row + 1]):
-            after = entry(points[i + 1], heads) if i + 1 < starts[row + 1] else _LABEL
-            bit = _opening(code & _LABEL, after & _LABEL, len(openings))
-            opens = (openings[bit >> np.uint64(3)] >> np.uint8(bit & np.uint64(7))) & np.uint8(1) != 0
-            found[count] = i
-            count += (code & BEGINS != 0) & (opens | (after & over != 0) | (code & ALONE != 0))
-            code = after
+        for low in range(starts[row], starts[row + 1], _BLOCK):
+            block = points[low : min(low + _BLOCK + 1, starts[row + 1])]
+            for i in range(len(block)):
+                codes[i] = entry(block[i], heads)
+            size = min(_BLOCK, len(block))
+            if size == len(block):
+                codes[size] = _LABEL
+            for i in range(size):
+                code, after = codes[i], codes[i + 1]
+                bit = _opening(code & _LABEL, after & _LABEL, len(openings))
+                opens = (openings[bit >> np.uint64(3)] >> np.uint8(bit & np.uint64(7))) & np.uint8(1) != 0
+                marks[i] = (code & BEGINS != 0) & (opens | (after & over != 0) | (code & ALONE != 0))
+            for i in range(size):
+                found[count] = low + i
+                count += marks[i]
     rows[len(starts) - 1] = count
 
 

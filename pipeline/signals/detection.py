@@ -28,7 +28,7 @@ LETTERS = 1_000
 """Characters of a text that are looked at."""
 
 _SLOTS = 1 << 18
-_WIDE = 10
+_WIDE = 8
 _UPPER = 1 << 16
 _SPACE = 32
 # Added to each probability: langdetect's ALPHA_DEFAULT / BASE_FREQ.
@@ -117,7 +117,8 @@ def profiles() -> Profiles:
     wide_rows = np.full(_SLOTS, -1, np.int32)
     slots = np.flatnonzero(count >= _WIDE)
     wide_rows[slots] = np.arange(len(slots))
-    wide = np.zeros((len(slots), len(names)), np.float32)
+    # Rows end where a vector of a core does.
+    wide = np.zeros((len(slots), -(-len(names) // 32) * 32), np.float32)
     _widen(slots, first, count, owners, gains, wide)
     return Profiles(names, _normal(), keys, first, count, owners, gains, prior, wide, wide_rows)
 
@@ -210,10 +211,10 @@ def _is_address(points: Any, begin: int, end: int) -> bool:
 @njit(cache=True, nogil=True)
 def _detect(points: Any, begins: Any, ends: Any, table: Any, known: Any, best: Any) -> None:
     """Write the place of each stretch's likeliest language to `best`; what no profile knows stays as it is."""
-    prior = known[6]
-    scores = np.empty(len(prior), np.float64)
+    prior, wide = known[6], known[7]
+    scores = np.full(wide.shape[1], -np.inf)
     for row in range(len(begins)):
-        scores[:] = prior
+        scores[: len(prior)] = prior
         if _score(points, begins[row], ends[row], table, known, scores):
             best[row] = np.argmax(scores)
 

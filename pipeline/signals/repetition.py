@@ -148,11 +148,12 @@ def _blocks(points: Any, visible: Any, tables: Any, repeated: Any) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _short_grams(chars: Any, count: int, size: int, keys: Any, seen: Any, twice: Any) -> None:
-    """Write the hash of the n-gram of `size` characters that ends at each character, and whether it may be repeated.
+def _short_grams(chars: Any, count: int, size: int, keys: Any, seen: Any, places: Any) -> int:
+    """Write the hash of the n-gram of `size` characters that ends at each character, and list those maybe repeated.
 
     What a small set of bits has not seen twice is unique, which most n-grams of most texts are: only the others need a
-    table. `seen`: a word holds 32 places, seen once (low) and twice (high), uint64.
+    table. `seen`: a word holds 32 places, seen once (low) and twice (high), uint64. `places`: where those listed end,
+    uint32; returns how many.
     """
     words = 16
     while 2 * words < count:
@@ -163,29 +164,39 @@ def _short_grams(chars: Any, count: int, size: int, keys: Any, seen: Any, twice:
     for _ in range(size):
         power *= _BASE
     key = np.uint64(0)
-    for i in range(count):
-        gone = np.uint64(chars[i - size]) + np.uint64(1) if i >= size else np.uint64(0)
-        key = key * _BASE + (np.uint64(chars[i]) + np.uint64(1) - gone * power)
+    for i in range(min(size, count)):
+        key = key * _BASE + np.uint64(chars[i]) + np.uint64(1)
         keys[i] = key
-        if i >= size - 1:
-            place = ((key ^ (key >> np.uint64(32))) * _MIX >> np.uint64(20)) & last
-            bit, word = np.uint64(1) << (place & low), seen[place >> five]
-            seen[place >> five] = word | bit | (word & bit) << np.uint64(32)
-    for i in range(count):
-        key = keys[i]
-        place = ((key ^ (key >> np.uint64(32))) * _MIX >> np.uint64(20)) & last
-        twice[i] = np.uint8(seen[place >> five] >> (np.uint64(32) + (place & low)) & np.uint64(1))
+    old, new = chars[: max(0, count - size)], chars[size:count]
+    for i in range(len(new)):
+        key = key * _BASE + (np.uint64(new[i]) + np.uint64(1) - (np.uint64(old[i]) + np.uint64(1)) * power)
+        keys[i + size] = key
+    for i in range(size - 1, count):
+        place = ((keys[i] ^ (keys[i] >> np.uint64(32))) * _MIX >> np.uint64(20)) & last
+        places[i] = place
+        bit, word = np.uint64(1) << (place & low), seen[place >> five]
+        seen[place >> five] = word | bit | (word & bit) << np.uint64(32)
+    found: Any = 0
+    for i in range(size - 1, count):
+        place = np.uint64(places[i])
+        twice = seen[place >> five] >> (np.uint64(32) + (place & low)) & np.uint64(1)
+        places[found] = i
+        found += np.int64(twice)
+    return int(found)
 
 
 @njit(cache=True, nogil=True)
-def _grams(keys: Any, twice: Any, count: int, size: int, n: int, grams: Any, ends: Any) -> int:
+def _grams(keys: Any, places: Any, count: int, size: int, n: int, grams: Any, ends: Any) -> int:
     """Write hash and end of each n-gram of `n` characters that may be repeated, and return how many.
 
     All n-grams of `size` inside of one that is repeated are repeated; the hash is made of enough of them to cover it.
     """
     found = run = 0
-    for i in range(size - 1, count):
-        run = run + 1 if twice[i] else 0
+    before = np.int64(-1)
+    for k in range(count):
+        i = np.int64(places[k])
+        run = run + 1 if i == before + 1 else 1
+        before = i
         if run <= n - size:
             continue
         gram = keys[i]
@@ -245,7 +256,7 @@ def _measure(points: Any, starts: Any, n: int, long_n: int, max_chars: int, out:
     keys = tables[0]
     covers, lasts = np.empty(room, np.int32), np.empty(room, np.int32)
     visible, repeated = np.empty(longest, np.uint32), np.empty(3, np.int64)
-    short, seen, twice = np.empty(longest, np.uint64), np.empty(room, np.uint64), np.empty(longest, np.uint8)
+    short, seen, places = np.empty(longest, np.uint64), np.empty(room, np.uint64), np.empty(longest + 1, np.uint32)
     grams, ends = np.empty(longest, np.uint64), np.empty(longest, np.int32)
     size = min(n, long_n)
     for row in range(len(starts) - 1):
@@ -257,8 +268,8 @@ def _measure(points: Any, starts: Any, n: int, long_n: int, max_chars: int, out:
             out[0, row] = repeated[0] / count
             out[1, row] = repeated[1] / count
             out[4, row] = repeated[2] / count
-            _short_grams(visible, count, size, short, seen, twice)
-            found = _grams(short, twice, count, size, n, grams, ends)
+            listed = _short_grams(visible, count, size, short, seen, places)
+            found = _grams(short, places, listed, size, n, grams, ends)
             out[2, row] = _best(grams, ends, found, n, keys, covers, lasts) / count
-            found = _grams(short, twice, count, size, long_n, grams, ends)
+            found = _grams(short, places, listed, size, long_n, grams, ends)
             out[3, row] = _covered(grams, ends, found, long_n, keys) / count

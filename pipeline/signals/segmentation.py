@@ -35,8 +35,8 @@ class Dictionary(NamedTuple):
     """jieba's dictionary as a trie.
 
     `roots`: first characters of words, as edges without keys, 0 for none, uint64, (65536,). `edges`: hash table of the
-    others, uint64, 0 where free. `weights`: natural logarithm of the share of a word, float64, by the value of its edge.
-    `least`: that of a character which is no word.
+    others, uint64, 0 where free. `weights`: natural logarithm of the share of a word, float64, by what its edge has as
+    value. `least`: that of a character which is no word.
     """
 
     roots: npt.NDArray[np.uint64]
@@ -60,9 +60,10 @@ def cut(texts: CodePoints, max_chars: int) -> tuple[npt.NDArray[np.int64], npt.N
 def words_of(text: str) -> list[str]:
     """Return the words of a text; joined they give the text back."""
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    _, lengths = cut(CodePoints(points, np.array([0, len(points)])), len(points))
+    size, ends, lengths = np.array([len(points)]), np.zeros(2, np.int64), np.empty(len(points), np.int32)
+    _cut_rows(points, ends[:1], size, *dictionary(), ends, lengths)
     words, begin = [], 0
-    for length in lengths.tolist():
+    for length in lengths[: ends[1]].tolist():
         words.append(text[begin : begin + length])
         begin += length
     return words

@@ -209,7 +209,8 @@ def _measure(points: Any, starts: Any, ends: Any, lengths: Any, letters: Any, st
             continue
         weighted = 0.0
         for i in range(different):
-            weighted += times[i] * math.log2(times[i])
+            if times[i] > 1:  # most words of a text come once, and add nothing
+                weighted += times[i] * math.log2(times[i])
         out[0, row] = total
         out[1, row] = chars / total
         out[2, row] = different / total
