@@ -155,14 +155,18 @@ def _find(data: Any, offsets: Any, table: Any, pairs: Any, lines: Any) -> int:
     for row in range(len(offsets) - 1):
         i, end = np.uint64(offsets[row]), np.uint64(offsets[row + 1])
         begin = i
-        number = size = separators = 0
-        head, first, wanted = True, False, False
-        inside = True  # what stands last ends a line, too
-        before = np.uint32(0)
+        number = size = 0
+        separators: Any = 0
+        head = True
+        first: Any = False  # whether a head of two characters may have begun
+        wanted: Any = False
+        inside: Any = True  # what stands last ends a line, too
+        before: Any = np.uint32(0)
         while inside:
             inside = i < end
             stop = i
-            point, bits = np.uint32(10), np.uint8(_NEWLINE)
+            point: Any = np.uint32(10)
+            bits = np.uint8(_NEWLINE)
             if inside:
                 point, i = character(data, i)
                 bits = table[min(point, top)]

@@ -340,8 +340,8 @@ def _tag_patterns() -> tuple[re.Pattern[str], ...]:
     ruby = re.compile(r"<rt\b[^<>]*>([^<>]*)</rt>", re.I)
     tags = [rf"</?(?:{'|'.join(names[what])}){_ATTRIBUTES}\s*/?>" for what in ("block", "cell", "inline")]
     block, cell, inline = (re.compile(tag, re.I) for tag in tags)
-    line, head = re.compile(rf"(?im)^[ \t]*{tags[0]}[ \t]*\n"), re.compile(rf"(?im)^[ \t]*{tags[1]}")
-    return whole, ruby, block, cell, inline, line, head
+    block_line, cell_head = re.compile(rf"(?im)^[ \t]*{tags[0]}[ \t]*\n"), re.compile(rf"(?im)^[ \t]*{tags[1]}")
+    return whole, ruby, block, cell, inline, block_line, cell_head
 
 
 def _without_comments(text: str) -> str:

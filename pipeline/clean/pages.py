@@ -208,7 +208,7 @@ def _suspects(data: Any, offsets: Any, table: Any, suspect: Any) -> None:
         cut = False  # whether the last line that was not short ended in the middle of a phrase
         seen = last = first = np.uint8(0)
         i, end = np.uint64(offsets[row]), np.uint64(offsets[row + 1])
-        inside = True  # what stands last ends a line, too
+        inside: Any = True  # what stands last ends a line, too
         while inside:
             inside = i < end
             bits = np.uint8(_NEWLINE)
