@@ -1,6 +1,8 @@
 """Texts that tests write into corpora, the command called in this process, and a strict reader of pages."""
 
 import json
+import time
+from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
 
@@ -54,6 +56,23 @@ def edited(dice, source, edits):
     for place in dice.sample(range(len(chars)), edits):
         chars[place] = chr(dice.randrange(0x5400, 0x5800))
     return "".join(chars)
+
+
+def is_linear(work: Callable[[str], object], make: Callable[[int], str], size: int) -> bool:
+    """Tell whether work on a text 16 times as large takes at most 64 times as long; quadratic work takes 256.
+
+    CPU time, the least of three, so that neither another process nor a pause counts.
+    """
+    least = []
+    for factor in (1, 16):
+        text = make(size * factor)
+        seconds = []
+        for _ in range(3):
+            started = time.process_time()
+            work(text)
+            seconds.append(time.process_time() - started)
+        least.append(min(seconds))
+    return least[1] <= 64 * max(least[0], 0.001)
 
 
 def texts_of(cleaner: Cleaner, texts: list[str]) -> list[str]:

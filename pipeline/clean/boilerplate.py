@@ -99,8 +99,8 @@ def _matched(lines: Sequence[str]) -> list[bool]:
     A hyphen stands between words and in them, so Python tries twice as many ways for each; RE2 reads a line once.
     """
     pattern, _ = _compiled()
-    matched = [line.count("-") <= _HYPHENS and pattern.fullmatch(line) is not None for line in lines]
-    odd = [place for place, line in enumerate(lines) if line.count("-") > _HYPHENS]
+    odd = [place for place, line in enumerate(lines) if line.count("-") > _HYPHENS and line.startswith(_heads())]
+    matched = [place not in odd and pattern.fullmatch(line) is not None for place, line in enumerate(lines)]
     if odd:
         found = pc.match_substring_regex(pa.array([lines[place] for place in odd]), rf"\A(?:{pattern.pattern})\z")
         for place, is_furniture in zip(odd, found.to_pylist(), strict=True):
@@ -115,13 +115,18 @@ def _compiled() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 @cache
+def _heads() -> tuple[str, ...]:
+    return tuple(head for line in lines_of(__package__, _HEADS) for head in line.split(" "))
+
+
+@cache
 def _tables() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
     """Return what each code point may be, uint8, (0x10000,), and which two characters furniture may begin with.
 
     Heads, first of two, separators, blanks, line feeds; and by `_pair` bool, (0x10000,), where others may fall, too.
     """
     table, pairs = np.zeros(0x10000, np.uint8), np.zeros(0x10000, np.bool_)
-    for head in " ".join(lines_of(__package__, _HEADS)).split(" "):
+    for head in _heads():
         table[ord(head[0])] |= _HEAD if len(head) == 1 else _FIRST
         if len(head) == 2:
             pairs[_pair(ord(head[0]), ord(head[1]))] = True
@@ -150,14 +155,18 @@ def _find(data: Any, offsets: Any, table: Any, pairs: Any, lines: Any) -> int:
     for row in range(len(offsets) - 1):
         i, end = np.uint64(offsets[row]), np.uint64(offsets[row + 1])
         begin = i
-        number = size = separators = 0
-        head, first, wanted = True, False, False
-        inside = True  # what stands last ends a line, too
-        before = np.uint32(0)
+        number = size = 0
+        separators: Any = 0
+        head = True
+        first: Any = False  # whether a head of two characters may have begun
+        wanted: Any = False
+        inside: Any = True  # what stands last ends a line, too
+        before: Any = np.uint32(0)
         while inside:
             inside = i < end
             stop = i
-            point, bits = np.uint32(10), np.uint8(_NEWLINE)
+            point: Any = np.uint32(10)
+            bits = np.uint8(_NEWLINE)
             if inside:
                 point, i = character(data, i)
                 bits = table[min(point, top)]

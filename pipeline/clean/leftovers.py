@@ -79,11 +79,10 @@ class Leftovers(Cleaner):
         """Return the text without leftovers, unless it speaks of such things."""
         text = _TAGS.sub("", text)
         for _ in range(_LAYERS):
-            before = text
-            if not _SPEAKS.search(text):
-                text = _without_wiki(_without_bbcode(_without_lines(_without_tags(text))))
-            if text == before:
+            cleaned = _without_wiki(_without_bbcode(_without_lines(_without_tags(text))))
+            if cleaned == text or _SPEAKS.search(text):
                 break
+            text = cleaned
         return text
 
 

@@ -64,7 +64,7 @@ _INLINE = re.compile(
 # Spelled out, so that "a<b 且 c>d" is no tag.
 _ATTRIBUTES = r"(?:\s+[A-Za-z_:@][A-Za-z0-9_:.@-]*(?:\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>]+))?)*"
 _EMPTY = re.compile(r"\n{3,}")
-_HEAD, _INSIDE, _BLANK, _NEWLINE = 1, 2, 4, 8  # bits of bytes
+_HEAD, _INSIDE, _BLANK, _NEWLINE, _RARE = 1, 2, 4, 8, 16  # bits of bytes and lines
 _ENTITY = re.compile(r"&(?:#[0-9]{2,7}|#[xX][0-9A-Fa-f]{2,6}|[A-Za-z][A-Za-z0-9]{1,15});")
 
 
@@ -111,12 +111,12 @@ def _plain_texts(marked: Sequence[str]) -> list[str]:
     texts = list(marked)
     pending = list(range(len(texts)))
     for _ in range(_LAYERS):
+        if not pending:
+            break
         plain = _plain([texts[row] for row in pending])
         changed = [row for row, text in zip(pending, plain, strict=True) if text != texts[row]]
         for row, text in zip(pending, plain, strict=True):
             texts[row] = text
-        if not changed:
-            break
         looking = _lines().matched(pa.array([texts[row] for row in changed], pa.string()), _LOOKS)
         pending = [changed[place] for place in looking]
     return texts
@@ -140,7 +140,7 @@ def _plain(texts: Sequence[str]) -> list[str]:
     for place, plain in zip(prose, _unmarked([parts[place] for place in prose]), strict=True):
         if plain != parts[place]:
             # The empty lines that a picture leaves behind are closed up.
-            parts[place] = _EMPTY.sub("\n\n", plain)
+            parts[place] = _EMPTY.sub("\n\n", plain) if "\n\n\n" in plain else plain
     wholes = ["".join(parts[first:end]) for first, end in pairwise(firsts)]
     return [text if whole == text else whole.strip("\n") for text, whole in zip(texts, wholes, strict=True)]
 
@@ -198,30 +198,31 @@ def _unmarked(parts: Sequence[str]) -> list[str]:
     _find_marks(np.frombuffer(text.encode("utf-8"), np.uint8), _mark_bits(), marks)
     # Stands for a line that goes with its break.
     gone = next(char for char in map(chr, range(0xE000, 0x110000)) if char not in text)
-    blocks = (marks & _HEAD) > 0
-    ruled = blocks & _usual(text, parts, sizes, ("** *", "* **"), ("---", "===", "***", "* * *", "___"))
-    listed = blocks & _usual(text, parts, sizes, ("-\t", "*\t", "+\t"), ("- ", "* ", "+ "))
-    _rewrite(lines, blocks, lambda some: _without_blocks(some, gone))
-    _rewrite(lines, ruled, lambda some: _UNDERLINE.sub(lambda rule: "" if rule[1] is None else gone, some))
-    _rewrite(lines, blocks, lambda some: _QUOTE.sub("", some))
-    _rewrite(lines, listed, lambda some: _LIST.sub(itemgetter(1), some))
+    for ruled, listed, which in _groups(parts, sizes, marks):
+        _rewrite(lines, which, lambda some: _without_blocks(some, gone, ruled=ruled, listed=listed))  # noqa: B023
     _rewrite(lines, (marks & _INSIDE) > 0, lambda some: _INLINE.sub(_kept, some))
     firsts = pairwise(accumulate(sizes, initial=0))
     return [_without_html(_joined(lines[first:end], gone)) for first, end in firsts]
 
 
-def _usual(
-    text: str, parts: Sequence[str], sizes: Sequence[int], rare: Sequence[str], usual: Sequence[str]
-) -> npt.NDArray[np.bool_]:
-    """Return for each line whether its stretch holds one of the usual forms of a mark, or no rare one, bool, (lines,).
+def _groups(
+    parts: Sequence[str], sizes: Sequence[int], marks: npt.NDArray[np.uint8]
+) -> Iterator[tuple[bool, bool, npt.NDArray[np.bool_]]]:
+    """Yield the lines that may begin a block, bool, (lines,), and whether rules and lists are looked for in them.
 
-    A rare form counts beside a usual one alone.
+    A rule such as `** *` and an item set off by a tab count beside usual ones in the same stretch alone.
     """
-    allowed = np.ones(len(parts), np.bool_)
-    if any(mark in text for mark in rare):
-        for place, part in enumerate(parts):
-            allowed[place] = not any(mark in part for mark in rare) or any(mark in part for mark in usual)
-    return np.repeat(allowed, sizes)
+    blocks = (marks & _HEAD) > 0
+    firsts = np.cumsum([0, *sizes[:-1]])
+    ruled, listed = np.ones(len(parts), np.bool_), np.ones(len(parts), np.bool_)
+    for place in np.flatnonzero(np.bitwise_or.reduceat(marks, firsts) & _RARE).tolist():
+        ruled[place] = any(mark in parts[place] for mark in ("---", "===", "***", "* * *", "___"))
+        listed[place] = any(mark in parts[place] for mark in ("- ", "* ", "+ "))
+    groups = np.repeat(ruled * 2 + listed, sizes)
+    for group in range(4):
+        which = blocks & (groups == group)
+        if which.any():
+            yield group >= 2, group % 2 == 1, which
 
 
 def _rewrite(lines: list[str], which: npt.NDArray[np.bool_], change: Callable[[str], str]) -> None:
@@ -233,11 +234,15 @@ def _rewrite(lines: list[str], which: npt.NDArray[np.bool_], change: Callable[[s
             lines[place] = line
 
 
-def _without_blocks(text: str, gone: str) -> str:
-    """Return lines without definitions of links, marks of headings, and tables."""
+def _without_blocks(text: str, gone: str, *, ruled: bool, listed: bool) -> str:
+    """Return lines without definitions of links, and without the marks of headings, tables, rules, quotes and lists."""
     text = _DEFINITION.sub(lambda link: "" if link[1] is None else gone, text)
     text = _HEADING.sub(lambda heading: heading[1].rstrip(" \t").rstrip("#").rstrip(" \t"), text)
-    return _TABLE_ROW.sub(_cells, _TABLE_RULE.sub(gone, text))
+    text = _TABLE_ROW.sub(_cells, _TABLE_RULE.sub(gone, text))
+    if ruled:
+        text = _UNDERLINE.sub(lambda rule: "" if rule[1] is None else gone, text)
+    text = _QUOTE.sub("", text)
+    return _LIST.sub(itemgetter(1), text) if listed else text
 
 
 def _joined(lines: list[str], gone: str) -> str:
@@ -266,20 +271,31 @@ def _mark_bits() -> npt.NDArray[np.uint8]:
 
 @njit(cache=True, nogil=True)
 def _find_marks(data: Any, bits: Any, marks: Any) -> None:
-    """Write whether each line of a text begins a block, after blanks, and whether it holds marks inside."""
+    """Write of each line whether it begins a block, after blanks, whether marks stand inside, and rare forms of marks.
+
+    Rare are a hyphen, star or plus before a tab, and `** *` and `* **`.
+    """
     line = 0
     head = True
     seen = np.uint8(0)
+    last = 0  # four bytes
     for byte in data:
         found = bits[byte]
+        last = ((last << 8) | byte) & 0xFFFFFFFF
         if found & _NEWLINE:
             marks[line] = seen
             line += 1
             head = True
             seen = np.uint8(0)
-        elif not found & _BLANK:
+        elif found & _BLANK:
+            before = (last >> 8) & 0xFF
+            if byte == 9 and (before == 0x2D or before == 0x2A or before == 0x2B):
+                seen |= np.uint8(_RARE)
+        else:
             seen |= found if head else found & np.uint8(_INSIDE)
             head = False
+            if last == 0x2A2A202A or last == 0x2A202A2A:
+                seen |= np.uint8(_RARE)
     marks[line] = seen
 
 
@@ -324,8 +340,8 @@ def _tag_patterns() -> tuple[re.Pattern[str], ...]:
     ruby = re.compile(r"<rt\b[^<>]*>([^<>]*)</rt>", re.I)
     tags = [rf"</?(?:{'|'.join(names[what])}){_ATTRIBUTES}\s*/?>" for what in ("block", "cell", "inline")]
     block, cell, inline = (re.compile(tag, re.I) for tag in tags)
-    line, head = re.compile(rf"(?im)^[ \t]*{tags[0]}[ \t]*\n"), re.compile(rf"(?im)^[ \t]*{tags[1]}")
-    return whole, ruby, block, cell, inline, line, head
+    block_line, cell_head = re.compile(rf"(?im)^[ \t]*{tags[0]}[ \t]*\n"), re.compile(rf"(?im)^[ \t]*{tags[1]}")
+    return whole, ruby, block, cell, inline, block_line, cell_head
 
 
 def _without_comments(text: str) -> str:

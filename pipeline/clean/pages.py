@@ -84,15 +84,19 @@ def _furniture(lines: Sequence[str]) -> set[int]:
     for place, line in enumerate(lines):
         if not line or len(line) > LONGEST:
             continue
-        for form, (sure, pattern) in enumerate(_patterns() if _DIGITS.search(line) else ()):
+        digits = _DIGITS.search(line)
+        for form, (sure, pattern) in enumerate(_patterns() if digits else ()):
             if match := pattern.fullmatch(line):
                 groups[form].append((place, int(match[1])))
                 if sure:
                     gone.add(place)
                 break
         else:
-            if _HEADER.fullmatch(line):
-                headers[_DIGITS.sub("0", line)].append((place, 0))
+            headers[_DIGITS.sub("0", line) if digits else line].append((place, 0))
+    # Few lines recur, so that few have to be looked at.
+    for header, group in headers.items():
+        recurs = len(group) >= _LEAST
+        headers[header] = [(place, 0) for place, _ in group if _HEADER.fullmatch(lines[place])] if recurs else []
     every = [group for group in (*groups.values(), *headers.values()) if len(group) >= _LEAST]
     if not every:
         return gone
@@ -204,7 +208,7 @@ def _suspects(data: Any, offsets: Any, table: Any, suspect: Any) -> None:
         cut = False  # whether the last line that was not short ended in the middle of a phrase
         seen = last = first = np.uint8(0)
         i, end = np.uint64(offsets[row]), np.uint64(offsets[row + 1])
-        inside = True  # what stands last ends a line, too
+        inside: Any = True  # what stands last ends a line, too
         while inside:
             inside = i < end
             bits = np.uint8(_NEWLINE)

@@ -25,17 +25,14 @@ _ANY, _ONLY, _ALL, _OTHER, _WIDE = 1, 2, 4, 64, 128  # bits of bytes; `_ALL` is 
 class Lines:
     """Which lines a pattern may match: `bits` of each byte, uint8, (256,), and whether it may where a line has these.
 
-    `wanted`: bool, (256,), by the bits that the bytes of a line have together. `longest`: characters of the longest.
+    `wanted`: bool, (256,), by the bits that the bytes of a line have together.
     """
 
     bits: npt.NDArray[np.uint8]
     wanted: npt.NDArray[np.bool_]
-    longest: int
 
     @classmethod
-    def holding(
-        cls, chars: str, *, every: str = "", only: str = "", narrow: bool = False, longest: int = 1 << 62
-    ) -> "Lines":
+    def holding(cls, chars: str, *, every: str = "", only: str = "", narrow: bool = False) -> "Lines":
         """Return the lines that hold one of some ASCII characters, or each of `every` (at most four).
 
         And those made of `only` these, and those of ASCII alone (`narrow`).
@@ -51,12 +48,7 @@ class Lines:
         wanted = ((seen & _ANY) > 0) | (seen == _ONLY)
         wanted |= (whole > 0) & ((seen & whole) == whole)
         wanted |= narrow & (seen > 0) & (seen < _WIDE)
-        return cls(bits, wanted, longest)
-
-    @classmethod
-    def all_up_to(cls, longest: int) -> "Lines":
-        """Return the lines of at most so many characters that are not empty."""
-        return cls(np.ones(256, np.uint8), np.arange(256) > 0, longest)
+        return cls(bits, wanted)
 
     def matched(self, column: pa.Array, pattern: str) -> list[int]:
         """Return the rows of a text column in which an RE2 pattern matches one of these lines."""
@@ -70,13 +62,13 @@ class Lines:
         # A line break more a row, where its first line goes.
         out = np.empty(int(offsets[-1] - offsets[0]) + len(column), np.uint8)
         starts = np.empty(len(offsets), np.int64)
-        size = _copy(data, offsets, self.bits, self.wanted, self.longest, out, starts)
+        size = _copy(data, offsets, self.bits, self.wanted, out, starts)
         buffers = [None, pa.py_buffer(starts), pa.py_buffer(out[:size])]
         return pa.Array.from_buffers(pa.large_string(), len(column), buffers)
 
 
 @njit(cache=True, nogil=True)
-def _copy(data: Any, offsets: Any, bits: Any, wanted: Any, longest: int, out: Any, starts: Any) -> int:
+def _copy(data: Any, offsets: Any, bits: Any, wanted: Any, out: Any, starts: Any) -> int:
     """Copy the wanted lines of each row with their breaks, write where each row begins, and return the size."""
     one = np.uint64(1)
     size = np.uint64(0)
@@ -86,14 +78,12 @@ def _copy(data: Any, offsets: Any, bits: Any, wanted: Any, longest: int, out: An
         line = begin
         while line < end:
             seen = np.uint8(0)
-            chars = 0
             i = line
             while i < end and data[i] != 10:
                 seen |= bits[data[i]]
-                chars += (data[i] & 0xC0) != 0x80
                 i += one
             after = min(i + one, end)
-            if wanted[seen] and chars <= longest:
+            if wanted[seen]:
                 if size == first and line > begin:
                     out[size] = 10
                     size += one

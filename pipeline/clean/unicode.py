@@ -220,7 +220,8 @@ def _line_end(points: Any, i: int, end: int, actions: Any) -> Any:
 @cache
 def _blocks() -> npt.NDArray[np.bool_]:
     """Return in which blocks of 64 code points any has an action, bool, (0x110000 / 64,): Han have none."""
-    return (_actions().reshape(-1, 64) > 0).any(axis=1)
+    blocks: npt.NDArray[np.bool_] = np.logical_or.reduce(_actions().reshape(-1, 64) > 0, axis=1)
+    return blocks
 
 
 @njit(cache=True, nogil=True)

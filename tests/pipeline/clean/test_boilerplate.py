@@ -1,6 +1,8 @@
 import re
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from pipeline.clean.boilerplate import LONGEST, Boilerplate
 from pipeline.tables import lines_of
@@ -64,6 +66,21 @@ def test_recurring_lines_of_statutes_verse_and_dialogue_stay() -> None:
     verse = ["采薇采薇，薇亦作止。", "采薇采薇，薇亦柔止。", "采薇采薇，薇亦作止。"]
     text = "\n".join(["（一）警告；", "罚款。", "（一）警告；", *verse, "A：好。", "A：好。"])
     assert Boilerplate().clean_text(text) == text
+
+
+@pytest.mark.parametrize("pattern", lines_of("pipeline.clean", "boilerplate.txt"))
+@given(data=st.data())
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+def test_what_a_pattern_matches_is_looked_at(pattern: str, data: st.DataObject) -> None:
+    line = data.draw(st.from_regex(pattern, fullmatch=True)).strip()
+    assume("\n" not in line and len(line) <= LONGEST and re.fullmatch(pattern, line))
+    assert Boilerplate().clean_text(line) == ""
+
+
+def test_hyphens_between_words_take_no_exponential_time() -> None:
+    line = "关于我们" + "-" * 60 + "|甲"
+    assert Boilerplate().clean_text(line) == line
+    assert Boilerplate().clean_text("关于我们" + "-联系我们" * 11) == ""
 
 
 @pytest.mark.parametrize("pattern", lines_of("pipeline.clean", "boilerplate.txt"))

@@ -1,5 +1,7 @@
+from collections.abc import Callable
+
 import pytest
-from tests_support import ARTICLES, texts_of
+from tests_support import ARTICLES, is_linear, texts_of
 
 from pipeline.clean.leftovers import Leftovers
 
@@ -54,3 +56,16 @@ def test_leaves_what_is_meant(text: str) -> None:
 def test_finds_the_rows_that_need_it() -> None:
     texts = [text for text, _ in CASES.values()] + list(UNTOUCHED.values())
     assert texts_of(Leftovers(), texts) == [Leftovers().clean_text(text) for text in texts]
+
+
+NESTED = {
+    "bold": lambda n: "甲&nbsp乙\n'''" + "中" * n,
+    "link": lambda n: "甲&nbsp乙\n[[" + "中" * n,
+    "style": lambda n: ("甲&nbsp乙\n.a{" + "a:aa" * 40 + "\n") * (n // 160),
+    "template": lambda n: "[[甲乙]]" * 2 + "{{甲" * (n // 16) + "}}" * (n // 16),
+}
+
+
+@pytest.mark.parametrize("nested", NESTED.values(), ids=NESTED)
+def test_marks_that_nest_or_never_close_take_time_in_proportion(nested: Callable[[int], str]) -> None:
+    assert is_linear(Leftovers().clean_text, nested, 2_000)

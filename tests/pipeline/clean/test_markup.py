@@ -1,8 +1,12 @@
-import time
+import re
+from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests_support import is_linear, texts_of
 
-from pipeline.clean.markup import Markup
+from pipeline.clean.markup import Markup, _fences
 
 MARKDOWN = {
     "heading": ("## 第二章 总则 ##\n正文。", "第二章 总则\n正文。"),
@@ -62,9 +66,45 @@ def test_a_link_inside_emphasis_inside_a_heading() -> None:
     assert Markup().clean_text("# **[甲](a)与[乙](b)**") == "甲与乙"
 
 
-@pytest.mark.parametrize("part", ["![", "<!--"])
-def test_marks_that_never_close_take_no_quadratic_time(part: str) -> None:
-    text = "# 题\n" + part * 50_000
-    started = time.process_time()
-    Markup().clean_text(text)
-    assert time.process_time() - started < 10
+@pytest.mark.parametrize("text", ["* **甲**乙", "-\t甲\n** *乙", "[甲](a)\n-\t乙"])
+def test_rare_forms_of_rules_and_lists_count_beside_usual_ones_alone(text: str) -> None:
+    alone = {"* **甲**乙": "甲乙", "-\t甲\n** *乙": "-\t甲\n** *乙", "[甲](a)\n-\t乙": "甲\n-\t乙"}
+    assert Markup().clean_text(text) == alone[text]
+
+
+FENCE = re.compile(r"^[ \t]*(```+(?!`)|~~~+(?!~)).*\n(?:.*\n)*?[ \t]*\1`*~*[ \t]*$", re.M)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from(["```", "````", "~~~", "~~~~", "~~~`", "```~", " ```py", "甲", "", "~~~a "]), max_size=9)
+)
+def test_fences_are_those_of_the_pattern_that_says_what_they_are(lines: list[str]) -> None:
+    text = "\n".join(lines)
+    assert list(_fences(text)) == [fence.span() for fence in FENCE.finditer(text)]
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([*(text for text, _ in (MARKDOWN | HTML).values()), *UNTOUCHED.values()]), max_size=6))
+def test_texts_of_a_batch_do_not_touch_one_another(texts: list[str]) -> None:
+    assert texts_of(Markup(), texts) == [Markup().clean_text(text) for text in texts]
+
+
+NESTED = {
+    "image": lambda n: "# 题\n" + "![" * n,
+    "comment": lambda n: "# 题\n" + "<!--" * n,
+    "list": lambda n: "# 题\n" + "- " * n,
+    "definition": lambda n: "[a]: " * n,
+    "link": lambda n: "[" * (n // 2) + "甲" + "](a)" * (n // 2),
+    "quote": lambda n: "# 题\n" + "> # " * n,
+    "fence": lambda n: "```a\n" * n,
+    "shorter-fence": lambda n: "\n".join("`" * k for k in range(int((8 * n) ** 0.5), 3, -1)),
+    "code": lambda n: "# 题\n" + " ".join("`" * k for k in range(1, int((8 * n) ** 0.5))),
+    "front-matter": lambda n: "---\n" + " 甲: 乙\n" * n + "# 题",
+    "element": lambda n: "<script>" * n,
+}
+
+
+@pytest.mark.parametrize("nested", NESTED.values(), ids=NESTED)
+def test_marks_that_nest_or_never_close_take_time_in_proportion(nested: Callable[[int], str]) -> None:
+    assert is_linear(Markup().clean_text, nested, 2_000)

@@ -2,10 +2,13 @@ import json
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pipeline.clean.personal import Personal, mask
-from pipeline.personal.patterns import TYPES
+from pipeline.clean.personal import DEFAULT, Personal, _suspects, mask
+from pipeline.personal.patterns import TYPES, candidate
 from pipeline.step import build
 from schemas.errors import RecipeError
 
@@ -168,3 +171,34 @@ def test_every_type_can_be_found_by_the_step() -> None:
     assert set(texts) == set(TYPES)
     for kind, text in texts.items():
         assert cleaned(text, types=[kind])["personal_count"] == 1, kind
+
+
+PIECES = [
+    "13800138001",
+    "１３８",
+    "138",
+    "0013",
+    "8",
+    "Ｘ",
+    "x",
+    " ",
+    "-",
+    "－",
+    "@",
+    "＠",
+    "ｂ",
+    "，",
+    "甲",
+    "é",
+    "😀",
+    "123456",
+    "\n",
+]
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.sampled_from(PIECES), max_size=16).map("".join), max_size=4))
+def test_rows_that_may_hold_personal_data_are_those_of_the_pattern(texts):
+    column = pa.array(["13800138001", *texts], pa.string())[1:]
+    wanted = pc.indices_nonzero(pc.match_substring_regex(column, candidate(DEFAULT))).to_pylist()
+    assert _suspects(column, DEFAULT) == wanted
