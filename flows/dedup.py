@@ -29,9 +29,9 @@ def dedup_command(args: Any) -> int:
     scratch = Path(args.scratch) if args.scratch else None
     outcomes: list[dict[str, Any]] = []
     quarantine: list[dict[str, Any]] = []
-    _check_out(out, args.against or ())
+    _check_out(out, args.against or (), index=args.index)
     owned = ("index",) if args.index else ()
-    with kernels_loading(), showing(True, args.lang), filling(out, owned) as aside, _Stages() as stages:
+    with kernels_loading(), showing(True, args.lang), filling(out, task.files, owned) as aside, _Stages() as stages:
         from pipeline.dedup.pairs import in_threads
         from pipeline.dedup.tool import dedup_documents
 
@@ -103,13 +103,19 @@ class _Stages:
         self._done = done
 
 
-def _check_out(out: Path, against: Sequence[str]) -> None:
-    """Raise StoreError where the output would replace what it is compared with."""
+def _check_out(out: Path, against: Sequence[str], *, index: bool) -> None:
+    """Raise StoreError where the output would replace what it is compared with, or stand beside another's index."""
     for spec in against:
         if Path(spec).resolve() in (out.resolve(), (out / "index").resolve()):
             raise StoreError(
                 "{out}: is one of --against, and would be replaced; give each batch an OUT of its own", out=out
             )
+    if not index and (out / "index" / "index.json").exists():
+        raise StoreError(
+            "{out}: holds the index of an earlier call, which would not be that of these documents; replace it by "
+            "--index, or choose another OUT",
+            out=out,
+        )
 
 
 def _against(args: Any, run: Any, stages: _Stages) -> tuple[Dedup, Sequence[Any]]:

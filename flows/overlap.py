@@ -84,7 +84,7 @@ def _questions(args: Any) -> int:
     outcomes: list[dict[str, Any]] = []
     quarantine: list[dict[str, Any]] = []
     documents = found = touched = 0
-    with showing(True, args.lang), filling(out) as aside, progress().stage("overlap") as bar:
+    with showing(True, args.lang), filling(out, task.files) as aside, progress().stage("overlap") as bar:
         with ParquetSink(aside / "overlaps.parquet", OVERLAPS) as sink:
             batches = task.documents(aside, outcomes, quarantine)
             for rows, hit, table in in_threads(lambda b: _overlaps(questions, b), batches, threads=args.workers):

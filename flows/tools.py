@@ -4,10 +4,11 @@ They do with the same readers, steps and kernels what a run does, and write Parq
 """
 
 import json
+import re
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +21,17 @@ from flows.progress import progress, showing
 from flows.starting import load_arrow
 from flows.words import count, label, say
 from pipeline.readers.formats import detect_format
-from pipeline.storage import read_columns, replacing_folder, write_json, write_parquet
+from pipeline.storage import ASIDE, read_columns, replacing_folder, write_json, write_parquet
 from schemas.decision import FILES, QUARANTINE
 from schemas.document import document_id
-from schemas.errors import SourceError
+from schemas.errors import SourceError, StoreError
 from schemas.recipe import parse_size
 from schemas.source import Fields, InputFile, Limits, Source
 
 INPUT = "input"
 MADE = "none"  # as the id column: ids are made from path and place, whatever fields there are
+# What these commands leave in folders of their own, and what a killed one may have left there.
+_WRITTEN = re.compile(r"part-\d{5,}\.parquet|segment-\d{5,}|\..*" + re.escape(ASIDE))
 MOST_LINES = 20  # on stderr about files that were not read in full; all of them stand in files.parquet
 _WITH_FIELDS = ("json", "jsonl", "csv", "tsv", "parquet")
 # What the readers say to whoever has a recipe, and what it is called here.
@@ -123,16 +126,42 @@ def for_tools(message: str) -> str:
 
 
 @contextmanager
-def filling(out: Path, owned: tuple[str, ...] = ()) -> Iterator[Path]:
-    """Yield a folder to fill aside of OUT; on an error OUT is as it was, and not there if it was not."""
+def filling(out: Path, files: Sequence[InputFile], owned: tuple[str, ...] = ()) -> Iterator[Path]:
+    """Yield a folder to fill aside of OUT; on an error OUT is as it was, and not there if it was not.
+
+    `files`: what is read. `owned`: subfolders that are replaced whole. Raises StoreError where that would take away an
+    input, or what was not written here.
+    """
     there = out.exists()
+    _check_replaced(out, files, owned)
     try:
         with replacing_folder(out, owned) as aside:
             yield aside
+            _check_replaced(out, files, [path.name for path in aside.iterdir()])
     except BaseException:
         if not there and out.is_dir() and not any(out.iterdir()):
             out.rmdir()
         raise
+
+
+def _check_replaced(out: Path, files: Sequence[InputFile], names: Iterable[str]) -> None:
+    for replaced in (out.resolve() / name for name in names):
+        for file in files:
+            if Path(file.path).resolve().is_relative_to(replaced):
+                raise StoreError(
+                    "{replaced}: would be replaced, and the input {file} with it; choose another OUT",
+                    replaced=replaced,
+                    file=file.path,
+                )
+        folder = replaced.is_dir() and not (replaced / "index.json").exists()
+        foreign = [path for path in replaced.iterdir() if not _WRITTEN.fullmatch(path.name)] if folder else []
+        if foreign:
+            raise StoreError(
+                "{replaced}: would be replaced, and it holds {file}, which was not written by this command; choose "
+                "another OUT, or move it away",
+                replaced=replaced,
+                file=foreign[0].name,
+            )
 
 
 def write_account(out: Path, outcomes: list[dict[str, Any]], quarantine: list[dict[str, Any]]) -> None:
@@ -163,7 +192,7 @@ def ingest_command(args: Any) -> int:
     """Read everything into OUT/documents, and account for every file in OUT/files.parquet."""
     load_arrow()
     task, out = Task.of(args), Path(args.out)
-    with showing(True, args.lang), filling(out, ("documents",)) as aside, WorkerPool(args.workers) as pool:
+    with showing(True, args.lang), filling(out, task.files, ("documents",)) as aside, WorkerPool(args.workers) as pool:
         folders = _read(task, pool, aside / "scratch", kept=True)
         outcomes = _gather(task, folders, aside)
         (aside / "documents").mkdir()
@@ -191,7 +220,11 @@ def measure(args: Any, plan: Any) -> dict[str, Any]:
     memory = int(parse_size(args.memory))
     task, out = Task.of(args), Path(args.out)
     decisions: Counter[str] = Counter()
-    with showing(True, args.lang), filling(out, ("signals", TEXTS)) as aside, WorkerPool(args.workers) as pool:
+    with (
+        showing(True, args.lang),
+        filling(out, task.files, ("signals", TEXTS)) as aside,
+        WorkerPool(args.workers) as pool,
+    ):
         folders = _read(task, pool, aside / "scratch", kept=False)
         _gather(task, folders, aside)
         plan = _counted(plan, folders, aside, memory, InWorkers(pool))
@@ -246,7 +279,7 @@ def _facts(plan: Any) -> frozenset[str]:
 
 
 def _decided(plan: Any, folder: Path) -> pa.Table:
-    """Signals with the decision and reason of each document."""
+    """Signals with the decision and reason of each document, and other columns that rules test."""
     import numpy as np
 
     from pipeline.select import evidence, select
@@ -261,7 +294,8 @@ def _decided(plan: Any, folder: Path) -> pa.Table:
     selection = select(full, plan.checks)
     reason = evidence(full, selection)[0].fill_null("")
     decision = pa.array(np.where(selection.kept, Decision.KEEP.value, Decision.DROP.value), pa.string())
-    for name in ("uri", "record"):
+    tested = {check.rule.column for check in plan.checks} - {"id", "source", "uri", "record", *table.column_names}
+    for name in ("uri", "record", *sorted(tested & set(documents.column_names))):
         table = table.append_column(name, documents.column(name))
     return table.append_column("decision", decision).append_column("reason", reason)
 

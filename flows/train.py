@@ -20,16 +20,17 @@ def train_command(args: Any) -> int:
     """Train a model, judge it on documents held out, and write it with its summary and its curve."""
     from pipeline.models.training import train_linear, train_ngram
 
-    groups = _groups(args)
+    groups = [(name, _task(args, paths)) for name, paths in _groups(args)]
+    files = [file for _, task in groups for file in task.files]
     texts: list[str] = []
     labels: list[str] = []
     sources: list[str] = []
     outcomes: list[dict[str, Any]] = []
     quarantine: list[dict[str, Any]] = []
-    with showing(not args.json, args.lang), filling(Path(args.out)) as aside:
+    with showing(not args.json, args.lang), filling(Path(args.out), files) as aside:
         with progress().stage("read"):
-            for name, paths in groups:
-                _read(_task(args, paths), name, aside, (texts, labels, sources), (outcomes, quarantine))
+            for name, task in groups:
+                _read(task, name, aside, (texts, labels, sources), (outcomes, quarantine))
             write_account(aside, outcomes, quarantine)
         options = {"held_share": args.held, "split": args.split, "seed": args.seed}
         with progress().stage("train"):

@@ -99,7 +99,7 @@ def _write(args: Any, place: Any, after: Sequence[Any]) -> str:
             path=target,
             folder=source.parent,
         )
-    if target.exists() and target.resolve() != source.resolve():
+    if target.exists():
         raise RecipeError("{path} exists already; choose another name", path=target)
     write_bytes(target, rewritten(read_recipe(source), place.rules, after).encode("utf-8"))
     return str(target)

@@ -1,5 +1,6 @@
 """Why is this document in, or out? Answers from the ledgers of runs, or for a text that nobody has read yet."""
 
+import re
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -15,7 +16,7 @@ from pipeline.step import apply
 from pipeline.storage import Workspace, read_columns
 from schemas.decision import Decision, Outcome, Stage
 from schemas.document import document_id
-from schemas.errors import SourceError, StoreError
+from schemas.errors import RecipeError, SourceError, StoreError, unknown_name
 from schemas.recipe import Recipe
 from schemas.source import InputFile, Limits, Source
 
@@ -179,4 +180,7 @@ def plan_of(recipe: str | None) -> Plan:
             "publish": {"license": "internal"},
         }
         return Plan.of(Recipe.model_validate(values), Path.cwd())
+    if re.fullmatch(r"[\w-]+", name) and not Path(name).exists():
+        unknown = unknown_name("preset", name, preset_names())
+        raise RecipeError("no file '{name}', and {unknown}", name=name, unknown=unknown)
     return Plan.load(Path(name))

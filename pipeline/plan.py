@@ -192,20 +192,39 @@ def reader_revisions() -> dict[str, int]:
 
 
 def expand(recipe: Recipe) -> tuple[list[Step], list[Rule]]:
-    """Return the built steps, presets expanded and the required ones added, and the rules: the recipe's or presets'."""
+    """Return the built steps, presets expanded and the required ones added, and the rules: the recipe's or presets'.
+
+    A step that adds columns of a preset's step of the same kind takes its place.
+    """
     steps: list[Step] = []
     rules: list[Rule] = []
     there = {field.name for field in DOCUMENT}
+    replaceable: list[Step] = []
     for number, spec in enumerate(recipe.steps):
         try:
             built, found = _expanded(spec)
+            old = [step for step in replaceable if _takes_place(built[0], step)] if "preset" not in spec else []
+            if old:
+                steps = [built[0] if step is old[0] else step for step in steps]
+                replaceable = [step for step in replaceable if step is not old[0]]
+                there, built = {field.name for field in DOCUMENT}, []
+                _check_steps(steps, there)
             _check_steps(built, there)
         except RecipeError as error:
             raise RecipeError(f"steps, number {number + 1}: {error}", ("steps", number)) from None
         steps += built
+        replaceable += built if "preset" in spec else []
         rules += found
-    steps += [build({"kind": kind}) for column, kind in REQUIRED.items() if column not in there]
-    return steps, rules if recipe.select is None else list(recipe.select)
+    required = [build({"kind": kind}) for column, kind in REQUIRED.items() if column not in there]
+    try:
+        _check_steps(required, there)
+    except RecipeError as error:
+        raise RecipeError(f"steps: {error}; every recipe has this step", ("steps",)) from None
+    return [*steps, *required], rules if recipe.select is None else list(recipe.select)
+
+
+def _takes_place(step: Step, old: Step) -> bool:
+    return step.kind == old.kind and bool(step.adds.keys() & old.adds.keys())
 
 
 def _passages(recipe: Recipe) -> list[Step]:

@@ -77,7 +77,7 @@ class TransientError(CorpusError):
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
     """Return a message for a name that is not one of the known ones, with the nearest as a suggestion."""
-    known = sorted(known)
+    known = sorted(set(known))
     near = get_close_matches(name, known, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     return f"unknown {what} '{name}'.{hint} Known: {', '.join(known)}"

@@ -38,8 +38,8 @@ class Rule(Frozen):
     """One test on one column; a document that fails it is dropped. A missing value passes."""
 
     column: str
-    min: float | None = None
-    max: float | None = None
+    min: float | None = Field(None, allow_inf_nan=False)
+    max: float | None = Field(None, allow_inf_nan=False)
     one_of: list[str] | None = Field(None, alias="in")
     none_of: list[str] | None = Field(None, alias="not_in")
     equals: bool | None = Field(None, description="what a boolean column must be")
@@ -52,6 +52,8 @@ class Rule(Frozen):
         tests = [bounds, self.one_of is not None, self.none_of is not None, self.equals is not None]
         if sum(tests) != 1:
             raise ValueError("a rule needs exactly one test: min and/or max, in, not_in, or equals")
+        if self.one_of == []:
+            raise ValueError("`in` names no value: no document could pass")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"min {self.min:.10g} is more than max {self.max:.10g}: no document could pass")
         return self

@@ -20,6 +20,7 @@ Side = Literal["low", "high"]
 BINS = 48
 # Values beyond these quantiles go to the open bins at the ends: single outliers do not squeeze the picture.
 TAIL = 0.001
+ALIKE = 1e-9  # of each other, where values are shown with 12 digits
 # Thresholds are in the picture up to so many times the values' range away: mostly they are what it is looked at for.
 FAR = 100
 # Positive values whose 99th percentile lies this many times above their median are shown on a logarithmic scale.
@@ -103,7 +104,7 @@ def _edges(known: Floats, low: float, high: float, marks: Sequence[tuple[Side, f
     if log:
         low = float(np.quantile(known[known > 0], TAIL))
         high = max(high, low)
-    if high <= low:
+    if high - low <= ALIKE * max(abs(low), abs(high)):  # scores of 1.0 and 0.9999999999999 are one value to a reader
         low, high = (low / 2, high * 2) if log else (low - abs(low) / 2 - 0.5, high + abs(high) / 2 + 0.5)
     forward = np.log10 if log else np.asarray
     first, last = float(forward(low)), float(forward(high))

@@ -76,9 +76,12 @@ class Place:
 
     def columns(self) -> dict[str, pa.DataType]:
         """Every column that a rule may test, with its type."""
-        schema = open_parquet(self.parts[0].signals).schema_arrow
+        part = self.parts[0]
+        schema = open_parquet(part.signals).schema_arrow
         read = {"source": pa.string(), "uri": pa.string(), "record": pa.int64(), "content_hash": pa.string()}
-        return {**read, **{f.name: f.type for f in schema if f.name not in ("decision", "reason", *read)}}
+        more = () if part.texts is None else open_parquet(part.texts).schema_arrow
+        known = ("decision", "reason", "text", *read)
+        return {**read, **{f.name: f.type for f in (*schema, *more) if f.name not in known}}
 
     def ruled_by(self, recipe: Path, rules: Sequence[Rule]) -> "Place":
         """The same documents under the rules of another recipe."""
@@ -108,13 +111,19 @@ class Place:
             if part.ledger is None:
                 table = _with_facts(table)
             else:
-                others = [name for name in wanted if name not in own]
+                names = open_parquet(part.ledger).schema_arrow.names
+                others = [name for name in wanted if name not in own and name in names]
                 ledger = read_columns(part.ledger, [*FACTS, *others, "rule", "stage"])
                 if not ledger.column("id").equals(table.column("id")):
                     raise StoreError(f"{part.signals}: is not of the run of {part.ledger}; run the recipe again")
                 ledgers.append(ledger.select(["rule", "stage"]))
                 for name in (*FACTS[1:], *others):
                     table = table.append_column(name, ledger.column(name))
+            missing = [name for name in wanted if name not in table.column_names]
+            if missing:
+                documents = read_columns(_there(part.texts), missing)
+                for name in missing:
+                    table = table.append_column(name, documents.column(name))
             blocks.append(table.select([*FACTS, *wanted]))
         table = pa.concat_tables(blocks).combine_chunks()
         settled, copied = np.zeros(table.num_rows, bool), np.zeros(table.num_rows, bool)

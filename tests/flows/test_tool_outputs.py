@@ -24,10 +24,37 @@ def kept(tmp_path: Path, yuliao: Callable) -> Path:
     return tmp_path / "kept"
 
 
-def test_an_index_outlives_a_search_without_one_in_its_folder(kept: Path, yuliao: Callable) -> None:
-    assert yuliao("dedup", kept.parent / "a.jsonl", "-o", kept).returncode == 0
+def test_a_search_without_an_index_does_not_stand_beside_that_of_another(kept: Path, yuliao: Callable) -> None:
+    done = yuliao("dedup", kept.parent / "a.jsonl", "-o", kept)
+    assert done.returncode == 1
+    assert "holds the index of an earlier call" in done.stderr
     done = yuliao("dedup", kept.parent / "a.jsonl", "-o", kept.parent / "out", "--against", kept)
     assert pq.read_table(kept.parent / "out/duplicates.parquet").num_rows == 2, done.stderr
+
+
+@pytest.mark.parametrize("verb", [("measure",), ("ingest",), ("dedup", "--index")])
+@pytest.mark.parametrize("input", ["own", "raw"])
+def test_neither_inputs_nor_files_of_others_are_taken_away(
+    tmp_path: Path, yuliao: Callable, verb: tuple[str, ...], input: str
+) -> None:
+    own = tmp_path / {"measure": "signals", "ingest": "documents", "dedup": "index"}[verb[0]]
+    for folder in (own, tmp_path / "raw"):
+        folder.mkdir()
+        (folder / "a.jsonl").write_text(LINES, "utf-8")
+    done = yuliao(*verb, own if input == "own" else tmp_path / "raw", "-o", tmp_path)
+    assert done.returncode == 1
+    assert "would be replaced" in done.stderr
+    assert (own / "a.jsonl").read_text("utf-8") == LINES
+
+
+def test_an_input_of_the_name_of_an_output_stays(tmp_path: Path, yuliao: Callable) -> None:
+    (tmp_path / "raw.jsonl").write_text(LINES, "utf-8")
+    assert yuliao("ingest", tmp_path / "raw.jsonl", "-o", tmp_path).returncode == 0
+    before = (tmp_path / "files.parquet").read_bytes()
+    done = yuliao("ingest", tmp_path / "files.parquet", "-o", tmp_path, "--text-column", "uri")
+    assert done.returncode == 1
+    assert "choose another OUT" in done.stderr
+    assert (tmp_path / "files.parquet").read_bytes() == before
 
 
 @pytest.mark.parametrize("more", [(), ("--index",)])
@@ -62,7 +89,7 @@ def test_what_killed_calls_left_is_cleared(kept: Path) -> None:
     for process in (dead.pid, os.getpid()):
         (kept / f".{process}.aside/index").mkdir(parents=True)
     program = "import os, sys; from flows.cli import main; d = sys.argv[2] + f'/.{os.getpid()}.aside'; os.makedirs(d); "
-    call = [sys.executable, "-c", program + "sys.exit(main(['dedup', sys.argv[1], '-o', sys.argv[2]]))"]
+    call = [sys.executable, "-c", program + "sys.exit(main(['dedup', sys.argv[1], '-o', sys.argv[2], '--index']))"]
     subprocess.run([*call, kept.parent / "a.jsonl", kept], check=True, capture_output=True)
     assert [path.name for path in kept.glob(".*")] == [f".{os.getpid()}.aside"]  # that process is alive
 

@@ -122,7 +122,7 @@ def test_a_plan_that_cannot_run_is_refused_before_any_data(steps: str, message: 
     [
         ("steps:\n  - {preset: zh-web}\n  - {kind: unicod}\n", 10, "steps, number 2: unknown step 'unicod'. Did you"),
         (
-            "steps:\n  - {preset: zh-web}\n\n  - {kind: words}\n",
+            "steps:\n  - {kind: words}\n\n  - {kind: words}\n",
             11,
             "steps, number 2: words adds the column 'word_count'",
         ),
@@ -226,3 +226,24 @@ def test_a_recipe_in_another_encoding_says_to_save_it_as_utf_8(tmp_path: Path) -
 def test_overlap_is_a_field_and_no_step_of_a_recipe() -> None:
     with pytest.raises(RecipeError, match="`overlap` is a field of the recipe"):
         plan(BASE + "steps: [{kind: overlap, eval: [/somewhere/a.jsonl]}]\n")
+
+
+def test_a_step_of_ones_own_takes_the_place_of_the_presets() -> None:
+    kinds = [step.kind for step in plan(BASE).steps]
+    made = plan(BASE + "steps:\n  - preset: zh-web\n  - {kind: repetition}\n")
+    assert [step.kind for step in made.steps] == kinds
+    with pytest.raises(RecipeError, match="keep one of the two"):
+        plan(BASE + "steps:\n  - preset: zh-web\n  - {kind: repetition}\n  - {kind: repetition}\n")
+
+
+def test_columns_of_a_step_that_every_recipe_has_are_taken() -> None:
+    steps = "steps:\n  - {kind: lexicon, files: [LEXICON], name: han}\n"
+    sample = Path(__file__).parents[2] / "pipeline/lexicon/data/adult.tsv"
+    with pytest.raises(RecipeError, match=r"adds the column 'han_\w+', which is there already.*every recipe has"):
+        plan(BASE + steps.replace("LEXICON", str(sample)))
+
+
+@pytest.mark.parametrize("test", ["min: .nan", "max: .inf", "in: []"])
+def test_a_threshold_that_no_document_meets_is_refused(test: str) -> None:
+    with pytest.raises(RecipeError, match="finite number|no document could pass"):
+        plan(BASE + f"select: [{{column: char_count, {test}}}]\n")

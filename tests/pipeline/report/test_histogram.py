@@ -100,3 +100,12 @@ def test_a_threshold_out_of_all_proportion_is_not_drawn() -> None:
     picture = histogram(np.linspace(0, 1, 100), np.ones(100, bool), [("high", 1e6)])
     assert picture is not None
     assert picture.marks[0].position is None
+
+
+@pytest.mark.parametrize(
+    "values", [[1.0, 0.99999999999994], [3e-300, 3.0000000000001e-300], [0.0, 0.0], [1e9, 1e9 + 1e-6]]
+)
+def test_values_that_are_nearly_equal_have_a_picture(values: list[float]) -> None:
+    picture = histogram(np.array(values * 5), np.ones(10, bool), [("low", 0.15)])
+    assert picture is not None
+    assert sum(picture.kept) == 10

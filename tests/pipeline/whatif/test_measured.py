@@ -39,6 +39,8 @@ def asked(place: Place, *changes: str) -> Study:
     [
         ("{column: char_count, min: 100}", "char_count.min=60", "{column: char_count, min: 60}"),
         ("{column: char_count, min: 60}", "char_count.min=150", "{column: char_count, min: 150}"),
+        # A column of documents, which no signal measures.
+        ("{column: text_bytes, min: 300}", "text_bytes.min=200", "{column: text_bytes, min: 200}"),
         # What stays is shorter than what goes: a copy comes back in place of the document it was a copy of.
         ("{column: char_count, max: 900}", "char_count.max=200", "{column: char_count, max: 200}"),
         ("{column: char_count, max: 200}", "char_count.max=230", "{column: char_count, max: 230}"),
