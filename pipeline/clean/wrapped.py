@@ -124,7 +124,7 @@ def _alike(data: Any, offsets: Any, table: Any, alike: Any) -> None:
         seen = last = np.uint8(0)
         i, end = np.uint64(offsets[row]), np.uint64(offsets[row + 1])
         while i < end:
-            bits = np.uint8(_PLAIN | _WIDE)
+            bits: Any = np.uint8(_PLAIN | _WIDE)
             if 0xE4 <= data[i] <= 0xE8:  # U+4000 to U+8FFF: Han
                 i += np.uint64(3)
             else:
