@@ -234,6 +234,11 @@ def _need(data: Any, offsets: Any, actions: Any, blocks: Any, needy: Any) -> Non
         blank = need = False
         i = begin
         while i < end and not need:
+            if 0xE4 <= data[i] <= 0xE8:  # U+4000 to U+8FFF: Han, of which none has an action
+                blank = False
+                breaks = 0
+                i += np.uint64(3)
+                continue
             point, after = character(data, i)
             if point == 10:
                 breaks += 1

@@ -151,6 +151,10 @@ def _find(data: Any, offsets: Any, table: Any, found: Any) -> None:
         kinds = before = np.uint8(0)
         i, end = np.uint64(offsets[row]), np.uint64(offsets[row + 1])
         while i < end:
+            if 0xE4 <= data[i] <= 0xE8:  # U+4000 to U+8FFF: Han
+                before = np.uint8(_BESIDE)
+                i += np.uint64(3)
+                continue
             point, i = character(data, i)
             bits = table[min(point, top)]
             if bits & _MARK and before & _BESIDE:

@@ -124,8 +124,12 @@ def _alike(data: Any, offsets: Any, table: Any, alike: Any) -> None:
         seen = last = np.uint8(0)
         i, end = np.uint64(offsets[row]), np.uint64(offsets[row + 1])
         while i < end:
-            point, i = character(data, i)
-            bits = table[min(point, top)]
+            bits: Any = np.uint8(_PLAIN | _WIDE)
+            if 0xE4 <= data[i] <= 0xE8:  # U+4000 to U+8FFF: Han
+                i += np.uint64(3)
+            else:
+                point, i = character(data, i)
+                bits = table[min(point, top)]
             if bits & _NEWLINE:
                 pending = 0
                 if width >= NARROWEST and last & _PLAIN and seen & (_MARK | _CODE) == _MARK:

@@ -1,6 +1,7 @@
 import pyarrow as pa
 import pytest
 
+from pipeline.clean import unicode, width, wrapped
 from pipeline.clean.unicode import Unicode
 
 CASES = {
@@ -66,3 +67,9 @@ def test_hands_on_the_same_column_when_nothing_is_wrong() -> None:
     column = pa.array(["好的文本。", "第二篇，\n\n分两段。"])
     after = Unicode().clean(pa.record_batch({"text": column})).column("text")
     assert after.buffers()[2].address == column.buffers()[2].address
+
+
+def test_han_that_kernels_pass_over_have_nothing_to_find() -> None:
+    assert not unicode._actions()[0x4000:0x9000].any()
+    assert (width._table()[0x4000:0x9000] == width._BESIDE).all()
+    assert (wrapped._table()[0x4000:0x9000] == (wrapped._PLAIN | wrapped._WIDE)).all()
