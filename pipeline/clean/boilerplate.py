@@ -42,6 +42,7 @@ class Boilerplate(Cleaner):
     """Takes out page furniture; `boilerplate_char_count`: by how many characters the text became shorter."""
 
     kind: ClassVar[str] = "boilerplate"
+    revision: ClassVar[int] = 2
 
     @property
     def adds(self) -> Mapping[str, pa.DataType]:

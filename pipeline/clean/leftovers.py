@@ -56,6 +56,7 @@ class Leftovers(Cleaner):
     """Takes out leftovers of pages, forums and wikis; `leftover_char_count`: by how many characters it got shorter."""
 
     kind: ClassVar[str] = "leftovers"
+    revision: ClassVar[int] = 2
 
     @property
     def adds(self) -> Mapping[str, pa.DataType]:

@@ -72,7 +72,7 @@ class Markup(Cleaner):
     """Takes out Markdown and HTML; `markup_char_count`: by how many characters the text became shorter."""
 
     kind: ClassVar[str] = "markup"
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
 
     @property
     def adds(self) -> Mapping[str, pa.DataType]:
