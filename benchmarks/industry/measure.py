@@ -63,7 +63,7 @@ def answers(corpus: Corpus, words: list[frozenset[str]]) -> Iterator[Answers]:
         votes = classifier.votes(texts.texts)
         scores = classifier.scores(texts.texts, votes)
         alone = votes.sums.copy()
-        alone[:, LABELS.index("other")] = NONE
+        alone[:, LABELS.index("other")] += NONE
         said = {
             "terms": alone.argmax(axis=1),
             "model": model.scores(texts.folded()).argmax(axis=1),

@@ -20,16 +20,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from corpus import LABELS
+from seeds import seeds
 
 from pipeline.tables import lines_of
 
-NOT, SEEDS = (Path(__file__).parent / name for name in ("not_terms.txt", "seeds.txt"))
+NOT = Path(__file__).parent / "not_terms.txt"
 TERMS = 600  # of an industry, at most
 SMOOTH = 0.002  # rate that an unseen word is taken to have
 HALF = 30  # texts of a source at which it counts half
 LEAST = 0.7  # weight (natural logarithm) below which a word is no term
 MOST = 4.0
-START = 1.5  # weight that a seed has before any text is seen
+START = 3.0  # weight that a seed has before any text is seen
 
 Terms = dict[str, tuple[str, float]]  # term: industry and weight
 
@@ -39,16 +40,16 @@ def learn(words: Sequence[frozenset[str]], sources: npt.NDArray[np.object_], lab
     lines = NOT.read_text(encoding="utf-8").splitlines()
     struck = {word for line in lines if not line.startswith("# ") for word in line.split()}
     struck.update(lines_of("pipeline.signals", "stopwords.txt"))
-    seeds = _seeds()
+    listed = seeds()
     totals = Counter(word for found in words for word in found)
-    known = [*seeds, *(w for w, count in totals.items() if count >= 5 and w not in struck and w not in seeds)]
+    known = [*listed, *(w for w, count in totals.items() if count >= 5 and w not in struck and w not in listed)]
     place = {word: k for k, word in enumerate(known)}
     rates, shown = _rates(words, sources, labels, place)
     terms: Terms = {}
-    for label, name in enumerate(LABELS[:-1]):
+    for label, name in enumerate(LABELS):
         others = np.delete(rates, label, axis=0)
         weights = np.log((rates[label] + SMOOTH) / (others.max(axis=0) + SMOOTH))
-        own = np.array([k for k, word in enumerate(seeds) if seeds[word] == name], np.int64)
+        own = np.array([k for k, word in enumerate(listed) if listed[word] == name], np.int64)
         weights[own] += START
         telling = rates[label] * weights
         telling[(weights < LEAST) | (shown[label] < 2)] = 0
@@ -56,16 +57,6 @@ def learn(words: Sequence[frozenset[str]], sources: npt.NDArray[np.object_], lab
         for k in sorted(np.flatnonzero(telling > 0).tolist(), key=lambda k: (-telling[k], known[k]))[:TERMS]:
             terms[known[k]] = (name, round(min(float(weights[k]), MOST), 2))
     return terms
-
-
-def _seeds() -> dict[str, str]:
-    """Return the industry of each seed; a word that is listed for two belongs to the first."""
-    seeds: dict[str, str] = {}
-    for line in SEEDS.read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("# "):
-            name, *found = line.split()
-            seeds |= {word: name for word in found if word not in seeds}
-    return seeds
 
 
 def _rates(
