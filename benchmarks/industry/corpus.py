@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-
 from seeds import held, seeds
 
 from pipeline.models.form import MAX_CHARS, Folded

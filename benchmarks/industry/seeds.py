@@ -5,6 +5,7 @@ used; a cut into words would find fewer, and rightly.
 """
 
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -39,5 +40,6 @@ def held(texts: pa.Array) -> list[frozenset[str]]:
     machine = matcher((parse((_HEAD + "".join(lines)).encode(), "seeds.txt"),))
     hits = machine.find(texts)
     forms = [form.text for form in machine.forms]
-    bounds = np.searchsorted(hits.rows, np.arange(len(texts) + 1))
-    return [frozenset(forms[k] for k in hits.forms[a:b].tolist()) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    order = np.argsort(hits.rows, kind="stable")
+    bounds = np.searchsorted(hits.rows[order], np.arange(len(texts) + 1))
+    return [frozenset(forms[k] for k in hits.forms[order[a:b]].tolist()) for a, b in pairwise(bounds)]

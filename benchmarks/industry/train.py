@@ -38,8 +38,9 @@ license: {LICENSE}
 language: zh
 ---
 # Made by benchmarks/industry/train.py out of the texts that pipeline/models/data/industry_sources.tsv names with their
-# licences; words struck out by hand are in benchmarks/industry/not_terms.txt. weight: natural logarithm of how many
-# times more often a text of the industry holds the term than others do, 4 at most.
+# licences, and of benchmarks/industry/seeds.txt; words struck out by hand are in not_terms.txt beside it. weight:
+# natural logarithm of how many times more often a text of the industry holds the term than others do, 4 at most; seeds
+# have 3 before any text. `other`: of none of the industries.
 term\tcategory\tweight\tflags
 """
 
@@ -80,7 +81,8 @@ def main() -> None:
     known = yaml.safe_load((HERE / "sources.yaml").read_text(encoding="utf-8"))
     counts = Counter(texts.sources.tolist())
     data = [{"name": name, "license": known[name]["license"], "documents": counts[name]} for name in sorted(counts)]
-    parameters = {"form": REVISION, **{name: getattr(SETTINGS, name) for name in ("bits", "epochs", "l2", "seed", "letters")}}
+    stated = ("bits", "epochs", "l2", "seed", "letters")
+    parameters = {"form": REVISION, **{name: getattr(SETTINGS, name) for name in stated}}
     header = {"kind": KIND, "labels": list(LABELS), "license": LICENSE, "parameters": parameters, "data": data}
     write_model(MODELS / "industry.model", header, model.arrays)
     write_bytes(MODELS / "industry_sources.tsv", _sources(texts, known).encode())

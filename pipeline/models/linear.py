@@ -4,8 +4,8 @@ A text is the set of its n-grams of 1 to 4 folded characters (`form.py`), hashed
 1 / sqrt(size of the set); so texts of every length have the length 1, and what a text repeats counts once. With two
 labels there is one regression, for the second.
 
-A model of letters takes Han characters alone, up to three that stand together, and whole words from a to z: marks, gaps
-and digits tell who wrote a text and in what form, more than what it is about.
+A model of letters takes Han characters alone, up to three that stand together, and whole runs from a to z (blanks do
+not part them): marks and digits tell who wrote a text and in what form, more than what it is about.
 
 A model may know only the commonest characters, and then every other one is the same to it: what is left is how
 function words, marks and gaps follow each other, whatever the text is about.
@@ -88,8 +88,8 @@ class Linear:
         parameters = header["parameters"]
         if parameters["form"] != REVISION:
             raise RecipeError("the model reads text in a form of another revision; train it again with `yuliao train`")
-        arrays = (file.arrays[name] for name in _ARRAYS)
-        return cls(tuple(header["labels"]), *arrays, letters=parameters.get("letters", False))
+        listed, weights, scales, bias = (file.arrays[name] for name in _ARRAYS)
+        return cls(tuple(header["labels"]), listed, weights, scales, bias, parameters.get("letters", False))
 
     @property
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -238,8 +238,8 @@ def _letter_places(points: Any, begin: int, end: int, shift: Any, seen: Any, fou
 
 
 @njit(cache=True, nogil=True)
-def _add(key: Any, order: int, shift: Any, seen: Any, found: Any, count: int) -> int:
-    """Write the place of an n-gram behind the first `count` of `found`, unless it is there; return how many there are."""
+def _add(key: Any, order: int, shift: Any, seen: Any, found: Any, count: Any) -> Any:
+    """Write the place of an n-gram behind the first `count` of `found`, unless it is there; return the new count."""
     key = (key ^ (key >> np.uint64(29)) ^ np.uint64(order)) * _MIX
     place = np.int64(key >> shift)
     bit, held = np.uint32(1) << np.uint32(place & 31), seen[place >> 5]

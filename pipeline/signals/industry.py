@@ -1,9 +1,9 @@
 """Industry: which of nine industries of GB/T 4754 a text is about, by a list of terms and a trained linear model.
 
-Each term of the list speaks for one industry, or for there being none, and has a weight. A text's vote for an industry
-is the sum of the weights of its different terms, over the cube root of how many different terms it holds, so that length
-counts little. It is added to the log odds of the linear model (`pipeline/models/linear.py`), and the scores of all
-industries and of none are made to add up to 1. The terms that were found are the evidence.
+Each term of the list speaks for one industry, or for there being none, and has a weight. A text's vote for an
+industry is the sum of the weights of its different terms, over the cube root of how many different terms it holds, so
+that length counts little. It is added to the log odds of the linear model (`pipeline/models/linear.py`), and the scores
+of all industries and of none are made to add up to 1. The terms that were found are the evidence.
 
 Trade: one industry a text, whatever it mixes. What is of none of them, or of another section of the standard, is told
 only as far as the training texts showed such; `docs/industry.md` says how often that goes wrong.
@@ -54,6 +54,7 @@ class Industry(Signal):
     """
 
     kind: ClassVar[str] = "industry"
+    revision: ClassVar[int] = 2
 
     lexicon: str | None = Field(None, description="path of a list of terms, industries and weights (default: ours)")
     model: str | None = Field(None, description="path of a linear model of industries (default: the shipped one)")
