@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from seeds import held, seeds
 
 from pipeline.models.form import MAX_CHARS, Folded
 from pipeline.signals.words import segment
@@ -58,10 +59,11 @@ class Corpus:
         return Folded.of(CodePoints.of(self.texts))
 
     def words(self) -> list[frozenset[str]]:
-        """Return the different words of each text that may be terms: two to eight letters, no digit."""
+        """Return the different words of each text that may be terms: two to eight letters, no digit; and its seeds."""
         folded = Folded.of(CodePoints.of(self.texts), MAX_CHARS)
-        texts = encode(CodePoints(folded.points, folded.starts)).to_pylist()
-        return [frozenset(filter(_may_be_term, segment(text))) for text in texts]
+        texts = encode(CodePoints(folded.points, folded.starts))
+        cut = (frozenset(filter(_may_be_term, segment(text))) - seeds().keys() for text in texts.to_pylist())
+        return [words | own for words, own in zip(cut, held(texts), strict=True)]
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -4,7 +4,7 @@
 
 CLONES holds a git directory `OWNER+NAME/repo` for each repository. A line of OUT: source, use, label, text. A long file
 is cut into pieces at line ends; of each source and label a sample is taken, by hash, so that no source outweighs the
-others. `--exclude`: JSON lines with a `text`; what shares 13 characters in a row with any of them is left out.
+others. `--exclude`: JSON lines with a `text`; what shares 13 characters in a row with any of them is not trained on.
 
 Trade: labels are the sources' own (a folder, a class, the words of a headline), so some are wrong.
 """
@@ -102,9 +102,10 @@ def read_json(text: str, part: dict[str, Any]) -> Iterator[Record]:
 
 def read_jsonl(text: str, part: dict[str, Any]) -> Iterator[Record]:
     """Yield the records of a file of JSON lines."""
-    for line in filter(str.strip, text.splitlines()):
-        for record in records_of(json.loads(line), part["text"]):
-            yield None, record
+    for line in filter(str.strip, text.split("\n")):
+        loaded = json.loads(line)
+        for record in records_of(loaded, part["text"]):
+            yield loaded[part["class"]] if "class" in part else None, record
 
 
 def read_csv(text: str, part: dict[str, Any]) -> Iterator[Record]:
@@ -120,15 +121,15 @@ def read_tsv(text: str, part: dict[str, Any]) -> Iterator[Record]:
         yield row[part["class"]], "\n".join(row[k] for k in part["text"])
 
 
-def read_text(text: str, _: dict[str, Any]) -> Iterator[Record]:
+def read_text(text: str, part: dict[str, Any]) -> Iterator[Record]:
     """Yield the pieces of a Markdown or text file, without front matter and addresses."""
-    for piece in pieces(_TAGS.sub("", _IMAGE.sub("", _FRONT.sub("", text)))):
+    for piece in cut(_TAGS.sub("", _IMAGE.sub("", _FRONT.sub("", text))), part):
         yield None, piece
 
 
-def read_html(text: str, _: dict[str, Any]) -> Iterator[Record]:
+def read_html(text: str, part: dict[str, Any]) -> Iterator[Record]:
     """Yield the pieces of the text of a page."""
-    for piece in pieces(html.unescape(_TAGS.sub("\n", text))):
+    for piece in cut(html.unescape(_TAGS.sub("\n", text)), part):
         yield None, piece
 
 
@@ -140,14 +141,26 @@ def read_chinaxiv(text: str, _: dict[str, Any]) -> Iterator[Record]:
             yield found.group(1).replace(" ", ""), piece
 
 
+def headline_class(title: str) -> str | None:
+    """Return a word of a headline whose words are all of one industry."""
+    known = classes("headline")
+    words = [word for word in known if word in title]
+    return words[0] if words and len({known[word] for word in words}) == 1 else None
+
+
 def read_headlines(text: str, _: dict[str, Any]) -> Iterator[Record]:
     """Yield the items of a day's news whose headline has words of one industry alone."""
-    known = classes("headline")
     for item in text.split("\n### ")[1:]:
         title, _, body = item.partition("\n")
-        said = {known[word] for word in known if word in title}
-        if len(said) == 1:
-            yield next(word for word in known if word in title), html.unescape(_TAGS.sub("\n", body))
+        if found := headline_class(title):
+            yield found, html.unescape(_TAGS.sub("\n", body))
+
+
+def read_reports(text: str, _: dict[str, Any]) -> Iterator[Record]:
+    """Yield the body of a report on a headline, which has words of one industry alone."""
+    title = re.search(r"^主题: *(.+)", text, re.M)
+    if title and (found := headline_class(title[1])):
+        yield found, _IMAGE.sub("", text[title.end() :]).split("\n\n", 1)[-1]
 
 
 def read_policies(text: str, _: dict[str, Any]) -> Iterator[Record]:
@@ -165,12 +178,13 @@ def read_dialogues(text: str, _: dict[str, Any]) -> Iterator[Record]:
 
 
 def read_xiezhi(text: str, _: dict[str, Any]) -> Iterator[Record]:
-    """Yield questions with the discipline that all their known labels agree on."""
-    known = classes("discipline")
+    """Yield questions with the discipline that all their known labels agree on; the narrowest labels decide."""
+    narrow, wide = classes("field"), classes("discipline")
     for line in text.splitlines():
         row = json.loads(line)
+        known = narrow if any(name in narrow for name in row["labels"]) else wide
         said = [name for name in row["labels"] if name in known]
-        if said and len({known[name] for name in said}) == 1:
+        if said and len({known[name] for name in said}) == 1 and known[said[0]] != "-":
             yield said[0], f"{row['question']}\n{row['options']}"
 
 
@@ -208,7 +222,13 @@ SCHEMES = {
     "toutiao": "toutiao",
     "thuc": "thuc",
     "headlines": "headline",
+    "reports": "headline",
 }
+
+
+def cut(text: str, part: dict[str, Any]) -> list[str]:
+    """Return the pieces of a file that is trained on, or, as one, the file that is judged: its label is the whole's."""
+    return [text] if part["use"] == "judge" else pieces(text)
 
 
 def pieces(text: str) -> list[str]:
@@ -238,7 +258,8 @@ def label_of(part: dict[str, Any], name: str | None, known: dict[str, str]) -> s
 def texts_of(git: Path, commit: str, part: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield label and text of every record of a part that has a label and is long enough."""
     read = globals()[f"read_{part['read']}"]
-    known = classes(SCHEMES.get(part["read"], ""))
+    known = classes(part.get("scheme") or SCHEMES.get(part["read"], ""))
+    known |= classes("field") if part["read"] == "xiezhi" else {}
     listed = files_of(git, commit)
     wanted = [sha for path, (sha, _) in sorted(listed.items()) if re.search(part["files"], path)]
     waiting: dict[str, list[str]] = {}
@@ -282,9 +303,9 @@ def main() -> None:
             commit = source.get("commit", "HEAD")
             counts: dict[str, int] = {}
             left = 0
-            every = (pair for part in source["parts"] for pair in texts_of(git, commit, part))
+            every = (pair for part in source["parts"] for pair in texts_of(git, commit, {**part, "use": source["use"]}))
             for label, text in sampled(every):
-                if forbidden.shared(text):
+                if source["use"] == "train" and forbidden.shared(text):
                     left += 1
                     continue
                 counts[label] = counts.get(label, 0) + 1

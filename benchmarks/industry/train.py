@@ -18,6 +18,7 @@ import numpy.typing as npt
 import terms
 import yaml
 from corpus import LABELS, Corpus
+from seeds import flags
 
 from pipeline.lexicon.files import Lexicon, parse
 from pipeline.models.file import write_model
@@ -27,18 +28,19 @@ from pipeline.storage import write_bytes
 
 HERE = Path(__file__).parent
 SIGNALS, MODELS = (HERE.parent.parent / "pipeline" / name / "data" for name in ("signals", "models"))
-SETTINGS = Training(bits=20, epochs=3, l2=1e-4)
+SETTINGS = Training(bits=20, epochs=3, l2=2e-4, letters=True)
 STEP = 8  # weights are stored as multiples of it, so that the file is half as large
 LICENSE = "Apache-2.0"
 _HEAD = f"""---
 name: industries
-version: "1.0"
+version: "2.0"
 license: {LICENSE}
 language: zh
 ---
 # Made by benchmarks/industry/train.py out of the texts that pipeline/models/data/industry_sources.tsv names with their
-# licences; words struck out by hand are in benchmarks/industry/not_terms.txt. weight: natural logarithm of how many
-# times more often a text of the industry holds the term than others do, 4 at most.
+# licences, and of benchmarks/industry/seeds.txt; words struck out by hand are in not_terms.txt beside it. weight:
+# natural logarithm of how many times more often a text of the industry holds the term than others do, 4 at most; seeds
+# have 3 before any text. `other`: of none of the industries.
 term\tcategory\tweight\tflags
 """
 
@@ -61,11 +63,6 @@ def lexicon_of(learned: terms.Terms) -> bytes:
     return (_HEAD + "\n".join(lines) + "\n").encode()
 
 
-def flags(term: str) -> str:
-    """Return the flags of a term: Chinese ones are found without a look at borders of words, which would cost most."""
-    return "" if term.isascii() else "anywhere"
-
-
 def fit(texts: Corpus, words: Sequence[frozenset[str]]) -> tuple[Lexicon, bytes, Linear]:
     """Learn terms and model from texts and their words."""
     listed = lexicon_of(terms.learn(words, texts.sources, texts.labels))
@@ -84,7 +81,8 @@ def main() -> None:
     known = yaml.safe_load((HERE / "sources.yaml").read_text(encoding="utf-8"))
     counts = Counter(texts.sources.tolist())
     data = [{"name": name, "license": known[name]["license"], "documents": counts[name]} for name in sorted(counts)]
-    parameters = {"form": REVISION, **{name: getattr(SETTINGS, name) for name in ("bits", "epochs", "l2", "seed")}}
+    stated = ("bits", "epochs", "l2", "seed", "letters")
+    parameters = {"form": REVISION, **{name: getattr(SETTINGS, name) for name in stated}}
     header = {"kind": KIND, "labels": list(LABELS), "license": LICENSE, "parameters": parameters, "data": data}
     write_model(MODELS / "industry.model", header, model.arrays)
     write_bytes(MODELS / "industry_sources.tsv", _sources(texts, known).encode())

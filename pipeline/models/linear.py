@@ -4,6 +4,9 @@ A text is the set of its n-grams of 1 to 4 folded characters (`form.py`), hashed
 1 / sqrt(size of the set); so texts of every length have the length 1, and what a text repeats counts once. With two
 labels there is one regression, for the second.
 
+A model of letters takes Han characters alone, up to three that stand together, and whole runs from a to z (blanks do
+not part them): marks and digits tell who wrote a text and in what form, more than what it is about.
+
 A model may know only the commonest characters, and then every other one is the same to it: what is left is how
 function words, marks and gaps follow each other, whatever the text is about.
 
@@ -14,7 +17,7 @@ a little accuracy and bounds the size of the file whatever it is trained on.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +32,7 @@ from schemas.errors import RecipeError
 
 KIND = "linear"
 ORDERS = 4
+LETTER_ORDERS, LONGEST_WORD = 3, 20
 
 Weights = npt.NDArray[np.float32]
 Points = npt.NDArray[np.uint32]
@@ -37,6 +41,7 @@ _BLOCK = 1024  # characters whose hashes are made at a time, so that they stay i
 _ANY = np.uint32(1)  # stands for characters that are not known; no folded text holds it
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
+_A, _Z, _HAN, _HAN_END = np.uint32(97), np.uint32(122), np.uint32(0x4E00), np.uint32(0x9FFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class Training:
 
     `listed`: how many of the commonest characters are known, 0 for all; `bits`: places are 2^bits; `epochs`: times
     that every text is seen; `rate`: AdaGrad's step; `l2`: weight of the penalty; `floor`: weights smaller than this
-    share of the largest are stored as zero; `seed`: of the order.
+    share of the largest are stored as zero; `seed`: of the order; `letters`: only Han characters and words from a to z.
     """
 
     listed: int = 0
@@ -55,6 +60,7 @@ class Training:
     l2: float = 1e-6
     floor: float = 0.0
     seed: int = 1
+    letters: bool = False
 
     def __post_init__(self) -> None:
         if not 8 <= self.bits <= 24 or self.epochs < 1 or self.rate <= 0:
@@ -66,7 +72,7 @@ class Linear:
     """A trained model.
 
     `labels`: names in order; `listed`: uint32, the characters it knows, empty for all; `weights`: int8,
-    (2^bits, regressions); `scales`, `bias`: float32, (regressions,).
+    (2^bits, regressions); `scales`, `bias`: float32, (regressions,); `letters`: as it was trained.
     """
 
     labels: tuple[str, ...]
@@ -74,14 +80,17 @@ class Linear:
     weights: npt.NDArray[np.int8]
     scales: npt.NDArray[np.float32]
     bias: npt.NDArray[np.float32]
+    letters: bool = False
 
     @classmethod
     def of(cls, file: ModelFile) -> "Linear":
         """Return the model in a file of kind `linear`. Raises RecipeError where it was made for other folding."""
         header = file.header
-        if header["parameters"]["form"] != REVISION:
+        parameters = header["parameters"]
+        if parameters["form"] != REVISION:
             raise RecipeError("the model reads text in a form of another revision; train it again with `yuliao train`")
-        return cls(tuple(header["labels"]), *(file.arrays[name] for name in _ARRAYS))
+        listed, weights, scales, bias = (file.arrays[name] for name in _ARRAYS)
+        return cls(tuple(header["labels"]), listed, weights, scales, bias, parameters.get("letters", False))
 
     @property
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -100,7 +109,7 @@ class Linear:
         count = self.weights.shape[1]
         out = np.zeros((len(texts), count))
         texts = _masked(texts, self._known) if len(self.listed) else texts
-        _score(texts.points, texts.starts, self.weights, self.scales, self.bias, out)
+        _score(texts.points, texts.starts, self.letters, self.weights, self.scales, self.bias, out)
         empty = np.diff(texts.starts) == 0
         chances = 1 / (1 + np.exp(-out))
         chances[empty] = 0.5 if len(self.labels) == 2 else 0.0
@@ -139,8 +148,9 @@ def train(
     for epoch in range(chosen.epochs):
         rate = chosen.rate * (1 - epoch / chosen.epochs)
         rows = order.permutation(len(texts))
-        _learn(texts.points, texts.starts, rows, truth, importance, rate, chosen.l2, weights, squares, bias)
-    return _stored(tuple(names), listed, weights, bias, chosen.floor)
+        how = (chosen.letters, truth, importance, rate, chosen.l2)
+        _learn(texts.points, texts.starts, rows, *how, weights, squares, bias)
+    return replace(_stored(tuple(names), listed, weights, bias, chosen.floor), letters=chosen.letters)
 
 
 def _commonest(texts: Folded, count: int) -> Points:
@@ -238,6 +248,45 @@ def _places(points: Any, begin: int, end: int, room: Any) -> int:
 
 
 @njit(cache=True, nogil=True)
+def _letter_places(points: Any, begin: int, end: int, room: Any) -> int:
+    """Do as `_places` for a model of letters."""
+    seen, found, _, shift = room
+    count, run, size = 0, 0, 0
+    one, two, three, word = np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0)
+    for i in range(begin, end + 1):
+        point = np.uint32(points[i]) if i < end else np.uint32(0)
+        value = np.uint64(point) + np.uint64(1)
+        if _A <= point <= _Z:
+            word = (word + value) * _BASE
+            size += 1
+        elif size:
+            if 2 <= size <= LONGEST_WORD:
+                count = _add(word, ORDERS, shift, seen, found, count)
+            word, size = np.uint64(0), 0
+        if _HAN <= point <= _HAN_END:
+            three, two, one = (two + value) * _BASE, (one + value) * _BASE, value * _BASE
+            run += 1
+            for order in range(min(run, LETTER_ORDERS)):
+                count = _add(one if order == 0 else two if order == 1 else three, order, shift, seen, found, count)
+        else:
+            one, two, three, run = np.uint64(0), np.uint64(0), np.uint64(0), 0
+    for k in range(count):
+        seen[found[k] >> 5] = 0
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _add(key: Any, order: int, shift: Any, seen: Any, found: Any, count: Any) -> Any:
+    """Write the place of an n-gram behind the first `count` of `found`, unless it is there; return the new count."""
+    key = (key ^ (key >> np.uint64(29)) ^ np.uint64(order)) * _MIX
+    place = np.uint32(key >> shift)
+    bit, held = np.uint32(1) << (place & np.uint32(31)), seen[place >> np.uint32(5)]
+    found[count] = place
+    seen[place >> np.uint32(5)] = held | bit
+    return count + np.int64((held & bit) == 0)
+
+
+@njit(cache=True, nogil=True)
 def _room(starts: Any, places: int) -> tuple[Any, Any, Any, Any]:
     """Return what `_places` works with: `seen`, `found` for the longest text, and room and `shift` of its hashes."""
     longest = 1
@@ -249,7 +298,7 @@ def _room(starts: Any, places: int) -> tuple[Any, Any, Any, Any]:
 
 
 @njit(cache=True, nogil=True)
-def _score(points: Any, starts: Any, weights: Any, scales: Any, bias: Any, out: Any) -> None:
+def _score(points: Any, starts: Any, letters: bool, weights: Any, scales: Any, bias: Any, out: Any) -> None:
     """Fill `out`, float64, (rows, regressions), with log odds."""
     room = _room(starts, len(weights))
     found = room[1]
@@ -257,7 +306,8 @@ def _score(points: Any, starts: Any, weights: Any, scales: Any, bias: Any, out: 
     totals = np.empty(regressions, np.int32)
     flat = weights.reshape(-1)
     for row in range(len(starts) - 1):
-        count = _places(points, starts[row], starts[row + 1], room)
+        here = starts[row], starts[row + 1]
+        count = _letter_places(points, *here, room) if letters else _places(points, *here, room)
         totals[:] = 0
         if regressions == 1:  # one sum stays in a register, where an array of sums would not
             total = np.int32(0)
@@ -278,6 +328,7 @@ def _learn(
     points: Any,
     starts: Any,
     rows: Any,
+    letters: bool,
     truth: Any,
     importance: Any,
     rate: float,
@@ -290,7 +341,8 @@ def _learn(
     room = _room(starts, len(weights))
     found = room[1]
     for row in rows:
-        count = _places(points, starts[row], starts[row + 1], room)
+        here = starts[row], starts[row + 1]
+        count = _letter_places(points, *here, room) if letters else _places(points, *here, room)
         if count == 0:
             continue
         value = 1 / np.sqrt(count)

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from opencc import OpenCC
 
@@ -16,17 +17,20 @@ FOLDER = Path(__file__).parent.parent.parent / "benchmarks" / "industry"
 @pytest.fixture(scope="module")
 def scripts() -> Iterator[SimpleNamespace]:
     """The scripts as modules; they import each other by bare names, as when they are run."""
-    names = ("corpus", "gather", "measure", "overlap", "terms", "train")
+    names = ("corpus", "gather", "measure", "overlap", "seeds", "terms", "train")
     sys.path.insert(0, str(FOLDER))
     try:
         import corpus
         import gather
         import measure
         import overlap
+        import seeds
         import terms
         import train
 
-        yield SimpleNamespace(corpus=corpus, gather=gather, measure=measure, overlap=overlap, terms=terms, train=train)
+        yield SimpleNamespace(
+            corpus=corpus, gather=gather, measure=measure, overlap=overlap, seeds=seeds, terms=terms, train=train
+        )
     finally:
         sys.path.remove(str(FOLDER))
         for name in names:
@@ -59,8 +63,10 @@ def test_every_class_and_source_names_a_known_industry(scripts: SimpleNamespace)
     import yaml
 
     known = set(scripts.corpus.LABELS)
-    schemes = ("clc", "discipline", "headline", "thuc", "toutiao")
+    schemes = ("apps", "clc", "discipline", "headline", "thuc", "toutiao")
     assert all(set(scripts.gather.classes(scheme).values()) <= known for scheme in schemes)
+    assert set(scripts.gather.classes("field").values()) <= known | {"-"}
+    assert set(scripts.seeds.seeds().values()) == known
     sources = yaml.safe_load((FOLDER / "sources.yaml").read_text("utf-8"))
     for source in sources.values():
         assert len(source["commit"]) == 40
@@ -79,14 +85,42 @@ def test_texts_that_share_thirteen_characters_are_found_in_any_script(scripts: S
     assert not scripts.overlap.Grams.of([]).shared(secret)
 
 
+def test_what_is_judged_is_the_whole_file_and_what_is_trained_on_its_pieces(scripts: SimpleNamespace) -> None:
+    text = "一行文字。\n" * 2_000
+    assert [t for _, t in scripts.gather.read_text(text, {"use": "judge"})] == [text]
+    assert len(list(scripts.gather.read_text(text, {"use": "train"}))) > 5
+
+
+def test_a_report_has_the_industry_of_its_headline(scripts: SimpleNamespace) -> None:
+    report = "日期: 2025-01-01\n主题: 央行下调利率\n\n来源: https://example.org\n\n## 摘要\n正文"
+    assert list(scripts.gather.read_reports(report, {})) == [("央行", "来源: \n\n## 摘要\n正文")]
+    assert not list(scripts.gather.read_reports(report.replace("央行下调利率", "法院与银行"), {}))
+
+
+def test_the_narrowest_discipline_of_a_question_decides(scripts: SimpleNamespace) -> None:
+    rows = [{"question": "问", "options": "甲", "labels": ["法学", name]} for name in ("外交学", "法理学")]
+    rows.append({"question": "问", "options": "甲", "labels": ["公共管理", "土地资源管理"]})
+    lines = "\n".join(json.dumps(row) for row in rows)
+    assert [name for name, _ in scripts.gather.read_xiezhi(lines, {})] == ["外交学", "法学"]
+
+
 def test_a_term_is_shown_by_two_sources_and_belongs_to_one_industry(scripts: SimpleNamespace) -> None:
     law, health = (scripts.corpus.LABELS.index(name) for name in ("law", "health"))
-    words = [frozenset({"判决", "本院", "甲站"})] * 10 + [frozenset({"判决", "本院"})] * 10
-    words += [frozenset({"患者", "本院"})] * 10 + [frozenset({"患者"})] * 10
+    words = [frozenset({"判令", "本院", "甲站", "手术"})] * 10 + [frozenset({"判令", "本院", "手术"})] * 10
+    words += [frozenset({"患处", "本院"})] * 10 + [frozenset({"患处"})] * 10
     sources = np.repeat(np.array(["a", "b", "c", "d"], object), 10)
     learned = scripts.terms.learn(words, sources, np.repeat([law, health], 20))
-    assert {term: name for term, (name, _) in learned.items()} == {"判决": "law", "患者": "health"}
+    seeds = scripts.seeds.seeds()
+    assert {term: name for term, (name, _) in learned.items() if term not in seeds} == {"判令": "law", "患处": "health"}
     assert all(0 < weight <= scripts.terms.MOST for _, weight in learned.values())
+    assert learned["门诊"] == ("health", scripts.terms.START)
+    assert learned["手术"][0] == "law"
+
+
+def test_seeds_are_found_inside_a_text(scripts: SimpleNamespace) -> None:
+    (found, nothing) = scripts.seeds.held(pa.array(["在门诊等候手术，用java写", "在吗"], pa.string()))
+    assert {"门诊", "手术", "java"} <= found
+    assert not nothing
 
 
 def test_industries_and_sources_weigh_what_they_should(scripts: SimpleNamespace) -> None:

@@ -39,7 +39,8 @@ def labels(*counts: int) -> np.ndarray:
 
 
 def stored(model: Linear, path: Path) -> Linear:
-    header = {"kind": KIND, "labels": list(model.labels), "parameters": {"form": REVISION}}
+    parameters = {"form": REVISION, "letters": model.letters}
+    header = {"kind": KIND, "labels": list(model.labels), "parameters": parameters}
     write_model(path, header, model.arrays)
     return Linear.of(read_model(str(path), "", KIND, "quality"))
 
@@ -131,3 +132,16 @@ def test_a_broken_file_says_which_and_what_to_do(tmp_path: Path) -> None:
         read_model(str(path), "", "ngram", "perplexity")
     with pytest.raises(RecipeError, match=r"none\.model: No such file"):
         read_model(str(tmp_path / "none.model"), "", KIND, "quality")
+
+
+def test_a_model_of_letters_hears_neither_marks_nor_digits_and_words_whole(tmp_path: Path) -> None:
+    texts = ["依法判决 java"] * 4 + ["患者咳嗽 javascript"] * 4
+    model = stored(
+        train(folded(texts), labels(4, 4), ("health", "law"), Training(bits=12, letters=True)), tmp_path / "a"
+    )
+    bare, marked, word, part, nothing = model.scores(
+        folded(["依法判决", "1. **依法判决**！", "java", "jav", "！2"])
+    ).tolist()
+    assert bare == marked
+    assert word[0] > 0.5
+    assert part == nothing

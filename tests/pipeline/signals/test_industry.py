@@ -52,7 +52,8 @@ def test_scripts_are_alike() -> None:
 
 
 def test_small_talk_and_nothing_are_of_no_industry() -> None:
-    for row in measured(["哈哈哈哈，晚安，明天见，早点睡，我也想你。", ""]):
+    recipe = "热锅倒食用油，葱姜蒜末爆香，下锅大火翻炒，加盐、白糖和生抽调味出锅。"
+    for row in measured(["哈哈哈哈，晚安，明天见，早点睡，我也想你。", recipe, ""]):
         assert row["industry"] == ""
         assert row["industry_evidence"] == []
 
