@@ -23,7 +23,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.dedup.pairs import PAIRS
-from pipeline.plan import Plan, parse_recipe
+from pipeline.plan import Plan
+from pipeline.recipes import parse_recipe
 from pipeline.storage import Workspace, write_json, write_parquet
 from pipeline.whatif.measured import TEXTS
 from schemas.decision import LEDGER

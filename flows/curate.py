@@ -34,9 +34,9 @@ from flows.pool import WorkerPool
 from flows.progress import progress
 from pipeline.curation import Curation
 from pipeline.engine import peak_memory
-from pipeline.plan import load_recipe
 from pipeline.publish.publishing import funnel
 from pipeline.publish.version import complete
+from pipeline.recipes import load_recipe
 from pipeline.stages import carry_out
 from pipeline.storage import Workspace, locked
 from schemas.errors import TransientError

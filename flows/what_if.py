@@ -86,7 +86,7 @@ def _changes(args: Any) -> list[Any]:
 
 def _write(args: Any, place: Any, after: Sequence[Any]) -> str:
     """Write the changed recipe. Raises RecipeError where there is none to change, or another file is in the way."""
-    from pipeline.plan import read_recipe
+    from pipeline.recipes import read_recipe
     from pipeline.storage import write_bytes
     from pipeline.whatif.changes import rewritten
 

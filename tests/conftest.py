@@ -67,8 +67,8 @@ def curate_here() -> Callable[..., dict]:
 
     def run(recipe: Path, root: Path | None = None, **options: object) -> dict:
         from pipeline.curation import Curation
-        from pipeline.plan import load_recipe
         from pipeline.publish.version import complete
+        from pipeline.recipes import load_recipe
         from pipeline.stages import Plainly, carry_out
         from pipeline.storage import Workspace
 

@@ -16,8 +16,9 @@ from flows.cli import main
 from flows.overlap import OVERLAPS
 from flows.verbs import build_parser
 from pipeline.dedup.tool import DUPLICATES
-from pipeline.plan import Plan, parse_recipe
+from pipeline.plan import Plan
 from pipeline.publish.shards import published_schema
+from pipeline.recipes import parse_recipe
 from pipeline.step import Cleaner, Signal, columns_of, of_role
 from schemas.decision import FILES, LEDGER, QUARANTINE
 from schemas.recipe import Recipe

@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from pipeline.plan import NO_OVERLAP, parse_recipe
+from pipeline.plan import NO_OVERLAP
+from pipeline.recipes import parse_recipe
 from schemas.errors import RecipeError, unknown_name
 from schemas.recipe import Rule
 

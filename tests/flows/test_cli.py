@@ -20,7 +20,7 @@ from flows import show, words
 from flows.cli import language, main
 from flows.tools import for_tools
 from flows.verbs import build_parser
-from pipeline.plan import parse_recipe
+from pipeline.recipes import parse_recipe
 from schemas.errors import RecipeError, SourceError
 
 Make = Callable[..., Path]

@@ -9,7 +9,7 @@ import pytest
 from tests_support import article, call
 
 from flows.cli import main
-from pipeline.plan import load_recipe
+from pipeline.recipes import load_recipe
 from schemas.recipe import Rule
 
 

@@ -13,10 +13,11 @@ from tests_support import article
 from pipeline.curation import Curation
 from pipeline.engine import read_shard
 from pipeline.passages.counting import count_lines
-from pipeline.plan import Plan, parse_recipe
+from pipeline.plan import Plan
 from pipeline.publish.rebuild import rebuild
 from pipeline.publish.verify import verify
 from pipeline.publish.version import Version, open_version
+from pipeline.recipes import parse_recipe
 from pipeline.stages import Plainly
 from pipeline.storage import Workspace
 from schemas.errors import RecipeError, StoreError

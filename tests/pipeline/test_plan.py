@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.plan import Plan, load_recipe, parse_recipe
+from pipeline.plan import Plan
+from pipeline.recipes import load_recipe, parse_recipe
 from pipeline.step import build
 from schemas.errors import RecipeError
 

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.plan import NO_OVERLAP, parse_recipe
+from pipeline.plan import NO_OVERLAP
 from pipeline.preset import preset
+from pipeline.recipes import parse_recipe
 from pipeline.whatif.changes import Change, changed, line_of, rewritten
 from schemas.errors import RecipeError
 from schemas.recipe import Rule
