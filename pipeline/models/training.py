@@ -105,10 +105,14 @@ def train_ngram(
 def held_out(
     texts: Sequence[str], sources: Sequence[str], share: float, split: Split, seed: int
 ) -> npt.NDArray[np.bool_]:
-    """Return which documents are held out: those whose hash, of seed and text or source, lies in the lowest share."""
-    keys = sources if split == "source" else ["".join(text.split()) for text in texts]
-    chosen = [_number(seed, key) < share * _STEPS for key in keys]
-    return np.array(chosen, np.bool_)
+    """Return which documents are held out: those whose hash, of seed and text, lies in the lowest share, or those of
+    that share of the sources with the lowest hashes, at least one.
+    """  # noqa: D205
+    if split == "source":
+        by_hash = sorted(set(sources), key=lambda source: _number(seed, source))
+        held = set(by_hash[: max(1, round(share * len(by_hash)))])
+        return np.array([source in held for source in sources], np.bool_)
+    return np.array([_number(seed, "".join(text.split())) < share * _STEPS for text in texts], np.bool_)
 
 
 def _number(seed: int, key: str) -> int:

@@ -59,7 +59,7 @@ def test_what_if_says_what_comes_back_and_writes_no_page_but_there(
     assert found["page"] == str(tmp_path / "page/what-if.html")
     assert not (measured / "what-if.html").exists()
     text = call(capsys, "what-if", measured, "--rule", "too_short", "--min", "30")[1]
-    assert "documents come back, 0 documents go; kept: " in text
+    assert "documents, gone 0 documents; kept: " in text
     assert "just removed:" in text
     assert (
         "  - {column: char_count, min: 50, name: too_short}\n  + {column: char_count, min: 30, name: too_short}" in text
@@ -95,7 +95,7 @@ def test_what_if_writes_the_changed_recipe_beside_the_old_one(
     status, out, _ = call(capsys, "what-if", recipe, "--set", "char_count.min=5", "--write", target)
     assert status == 0
     assert f"recipe written: {target}" in out
-    assert "1 document come back" in out
+    assert "back 1 document," in out
     assert load_recipe(target).select == [Rule(column="char_count", min=5)]
     assert "# by hand" in target.read_text("utf-8")
     status, _, err = call(capsys, "what-if", recipe, "--set", "char_count.min=5", "--write", target)
