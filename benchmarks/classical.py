@@ -25,7 +25,7 @@ import numpy.typing as npt
 import zstandard
 from numba import njit
 
-from pipeline.signals.classical import PUNCTUATION, SCALE, folds, slot_of
+from pipeline.signals.classical import PUNCTUATION, SCALE, folds
 
 SEED = 20260101
 PIECE = 600
@@ -184,6 +184,17 @@ def vocabulary(texts: list[Tokens], rows: list[Source]) -> tuple[npt.NDArray[np.
     known = (singles / singles.sum(axis=1, keepdims=True)).max(axis=0) > 2e-6
     known[[0, PUNCTUATION]] = False
     return known, best
+
+
+@njit(cache=True, nogil=True, inline="always")
+def slot_of(pairs: Any, key: Any) -> Any:
+    """Return where a pair stands in the open hash table `pairs`, or the empty slot where it would."""
+    last = np.uint32(len(pairs) - 1)
+    # Knuth's multiplicative hash: the golden ratio of 2**32.
+    slot = (np.uint32(key * np.uint32(2654435769)) >> np.uint32(12)) & last
+    while pairs[slot] != 0 and pairs[slot] != key:
+        slot = (slot + np.uint32(1)) & last
+    return slot
 
 
 @njit
