@@ -175,10 +175,15 @@ def test_pseudonyms_have_the_shape_and_no_check_digit(number: str) -> None:
     "piece", ["1", "a", "@", "a@", "a.", "1 ", "62220 ", "路1号", "京A", "微信:", "姓名:", "`", "$1", "中", "2:", "0"]
 )
 def test_long_runs_take_time_in_proportion(piece: str) -> None:
-    """Ten times the text may take fifty times as long at most; a square would take a hundred."""
+    """Ten times the text may take fifty times as long at most; a square would take a hundred. The better of two turns
+    counts: the first may compile a kernel.
+    """  # noqa: D205
     times = []
     for size in (20_000, 200_000):
-        started = time.process_time()
-        find(piece * (size // len(piece)))
-        times.append(time.process_time() - started)
+        turns = []
+        for _ in range(2):
+            started = time.process_time()
+            find(piece * (size // len(piece)))
+            turns.append(time.process_time() - started)
+        times.append(min(turns))
     assert times[1] < 50 * max(times[0], 0.002)
