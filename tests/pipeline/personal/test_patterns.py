@@ -177,7 +177,7 @@ def test_pseudonyms_have_the_shape_and_no_check_digit(number: str) -> None:
 def test_long_runs_take_time_in_proportion(piece: str) -> None:
     """Ten times the text may take fifty times as long at most; a square would take a hundred. The better of two turns
     counts: the first may compile a kernel.
-    """  # noqa: D205
+    """
     times = []
     for size in (20_000, 200_000):
         turns = []
