@@ -6,6 +6,7 @@ lines that end in the middle of a phrase are as wide as they can be, a width cut
 Trade: rules of single characters, spelled out here, since patterns of lines took 40 times as long.
 """
 
+from functools import cache
 from string import ascii_letters, digits
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from pipeline.properties import WORD, properties
 from pipeline.text import CodePoints, Offsets
 
 NARROWEST = 32
@@ -39,8 +41,6 @@ _CLASSES = (
     (_STOP, "：:，。、"),
     (_SIGN, "\t|{}<>=\\"),
 )
-_letters = np.zeros(0x110000, np.bool_)
-_known = np.zeros(0x1100, np.bool_)
 
 
 def cut_lines(text: CodePoints) -> tuple[Offsets, npt.NDArray[np.uint8]]:
@@ -53,29 +53,23 @@ def cut_lines(text: CodePoints) -> tuple[Offsets, npt.NDArray[np.uint8]]:
     firsts = np.empty(len(text) + 1, np.int64)
     flags, joins = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
     widths, reach = np.zeros(size, np.int64), np.zeros(size, np.int64)
-    _measure(text.points, text.starts, _classes(text.points), _letters, firsts, flags, widths, reach, joins)
+    _measure(text.points, text.starts, _classes(), _letters(), firsts, flags, widths, reach, joins)
     _decide(firsts, flags, widths, reach, joins)
     return firsts, joins
 
 
-def _classes(points: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint8]:
-    """Return the classes of characters, and see that letters and digits among some code points are known as such."""
-    blocks = np.bincount(points >> 8, minlength=len(_known)) > 0
-    for block in np.flatnonzero(blocks & ~_known).tolist():
-        some = range(block << 8, (block + 1) << 8)
-        _letters[some.start : some.stop] = [chr(point).isalnum() for point in some]
-        _known[block] = True
-    return _CLASS_TABLE
-
-
-def _class_table() -> npt.NDArray[np.uint8]:
+@cache
+def _classes() -> npt.NDArray[np.uint8]:
     table = np.zeros(0x10000, np.uint8)
     for bit, chars in _CLASSES:
         table[[ord(char) for char in chars]] |= bit
     return table
 
 
-_CLASS_TABLE = _class_table()
+@cache
+def _letters() -> npt.NDArray[np.bool_]:
+    """Return which code points are letters or digits."""
+    return np.asarray(properties() & WORD > 0)
 
 
 @njit(cache=True, nogil=True)

@@ -1,17 +1,12 @@
 """The shipped table of Unicode properties is the one that is built, and says what `unicodedata` says."""
 
-import unicodedata
-
 import numpy as np
 import pytest
+from tests_support import same_unicode
 
 from pipeline import properties as module
 from pipeline.properties import CODE_POINTS, COMPOSES, UNICODE, UPPER, WIDE, WORD, folds, of_categories, properties
 from pipeline.signals.detection import profiles
-
-same_unicode = pytest.mark.skipif(
-    unicodedata.unidata_version != UNICODE, reason=f"this Python has Unicode {unicodedata.unidata_version}"
-)
 
 
 @same_unicode

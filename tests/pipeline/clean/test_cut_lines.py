@@ -5,6 +5,7 @@ import re
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests_support import same_unicode
 
 from pipeline.clean import cut_lines
 
@@ -44,8 +45,8 @@ def points(text: str) -> np.ndarray:
 def test_lines_are_judged_as_patterns_do(line: str) -> None:
     chars = points(line)
     size, last = len(chars), len(chars) - 1
-    classes = cut_lines._classes(chars)
-    letters = cut_lines._letters
+    classes = cut_lines._classes()
+    letters = cut_lines._letters()
     assert cut_lines._is_fence(chars, 0, size) == (FENCE.match(line) is not None)
     assert cut_lines._is_code(chars, 0, size, classes) == (CODE.search(line) is not None)
     assert cut_lines._begins(chars, 0, size, classes) == (BEGINS.match(line) is not None)
@@ -58,10 +59,10 @@ def test_lines_are_judged_as_patterns_do(line: str) -> None:
         assert cut_lines._is_evidence(chars, 0, last, ord(after), classes, letters) == bool(evidence)
 
 
+@same_unicode
 @settings(deadline=None)
 @given(st.characters(codec="utf-8"))
 def test_white_space_and_letters_are_those_of_python(char: str) -> None:
     chars = points(char)
-    cut_lines._classes(chars)
     assert cut_lines._is_space(chars[0]) == char.isspace()
-    assert cut_lines._letters[chars[0]] == char.isalnum()
+    assert cut_lines._letters()[chars[0]] == char.isalnum()

@@ -8,15 +8,13 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests_support import same_unicode
 
 from pipeline.dedup import table
 from pipeline.dedup.matchform import UNICODE, compared_forms, match_forms
 from pipeline.dedup.table import DATA, load_table, simplified
 from schemas.recipe import MatchForm
 
-same_unicode = pytest.mark.skipif(
-    unicodedata.unidata_version != UNICODE, reason=f"this Python has Unicode {unicodedata.unidata_version}"
-)
 JOINS = [chr(code) for code in load_table()["joins"]]
 # Every way in which NFKC looks at neighbours: marks, jamo, half-width voicing, vowels signs of the Brahmic scripts.
 chars = st.one_of(
