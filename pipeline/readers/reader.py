@@ -63,6 +63,7 @@ class Reader(Step):
     """Turns the content of one file into records. Subclasses name the `formats` they read and define `records`."""
 
     formats: ClassVar[tuple[str, ...]] = ()
+    hostile: ClassVar[bool] = False  # parse in a limited process of its own
     needs: ClassVar[tuple[str, ...]] = ()
 
     def records(self, content: Content, intake: Intake) -> "Iterator[Record | Bad | Block]":  # noqa: ARG002 - contract
@@ -127,6 +128,15 @@ def within(record: Record | Bad, limits: Limits) -> Record | Bad:
             reason = f"a record of {size:,} bytes, over limits.record_bytes {limits.record_bytes:,}"
             return Bad(record.record, reason, excerpt(record.text))
     return record
+
+
+def encodable(text: str) -> str:
+    """Join surrogate pairs, and replace lone surrogates, which no UTF-8 can hold."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
 
 
 def excerpt(value: Any) -> str:

@@ -23,7 +23,8 @@ import pipeline.readers
 from pipeline.readers.block import Block
 from pipeline.readers.content import PACKINGS, Content, Unreadable, first_bytes, opened
 from pipeline.readers.formats import detect_format, kind_of_bytes, sniff, unsupported
-from pipeline.readers.reader import Bad, Intake, Reader, Record, excerpt
+from pipeline.readers.isolation import read_records
+from pipeline.readers.reader import Bad, Intake, Reader, Record, encodable, excerpt
 from pipeline.step import of_role
 from schemas.decision import Outcome
 from schemas.document import DOCUMENT, document_id
@@ -142,9 +143,9 @@ class Reading:
             self._bad(Bad(item.record, f"the id '{excerpt(key)}' occurs again in this file", excerpt(text)))
             return None
         raw = self._raw_ids and item.key is not None
-        identity = _encodable(key) if raw else document_id(self._source.id, key)
+        identity = encodable(key) if raw else document_id(self._source.id, key)
         origin = (self._source.id, self._file.uri, item.record)
-        title, url = (None if value is None else _encodable(value) for value in (item.title, item.url))
+        title, url = (None if value is None else encodable(value) for value in (item.title, item.url))
         return (identity, text, title, *origin, url, item.original_time, item.last_modified_time)
 
     def _is_new(self, key: str) -> bool:
@@ -156,7 +157,7 @@ class Reading:
 
     def _bad(self, bad: Bad) -> None:
         row = {"source": self._source.id, "uri": self._file.uri, **bad._asdict()}
-        self.quarantine.append({**row, "excerpt": _encodable(bad.excerpt)})
+        self.quarantine.append({**row, "excerpt": encodable(bad.excerpt)})
 
     def _batch(self, rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
         self._records += len(rows)
@@ -193,7 +194,7 @@ class Reading:
             "bad_records": bad,
             "bytes": file.bytes,
             "sha256": file.sha256 if len(file.sha256) == SHA256 else None,
-            "reason": _encodable("; ".join(reason for reason in reasons if reason)),
+            "reason": encodable("; ".join(reason for reason in reasons if reason)),
         }
 
 
@@ -259,16 +260,7 @@ def normalised(text: str) -> str:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
         text = text.replace("\0", "")
-    return _encodable(text.removeprefix("\ufeff"))
-
-
-def _encodable(text: str) -> str:
-    """Join surrogate pairs, and replace lone surrogates, which no UTF-8 can hold."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
+    return encodable(text.removeprefix("\ufeff"))
 
 
 @cache
@@ -310,7 +302,7 @@ def _records(content: Content, source: Source, intake: Intake) -> Iterator[Recor
     if content.damage:
         intake.losses.append(content.damage)
     if len(content.data) or base == "parquet":
-        yield from reader.records(content, intake)
+        yield from read_records(reader, content, intake)
 
 
 def _reader(kind: str, base: str) -> Reader | None:
