@@ -38,7 +38,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The unpacked bytes of a file; `damage`: why the stream ended early, `descriptor`: the file they are mapped from."""
+    """The unpacked bytes of a file; `damage`: why the stream ended early; `descriptor`: what they are mapped from."""
 
     data: Data
     packing: str | None = None

@@ -22,7 +22,7 @@ from xxhash import xxh3_128_digest
 import pipeline.readers
 from pipeline.readers.block import Block
 from pipeline.readers.content import PACKINGS, Content, Unreadable, first_bytes, opened
-from pipeline.readers.formats import detect_format, kind_of_bytes, sniff, unsupported
+from pipeline.readers.formats import detect_format, kind_of_bytes, misnamed, proven_format, sniff, unsupported
 from pipeline.readers.isolation import read_records
 from pipeline.readers.reader import Bad, Intake, Reader, Record, encodable, excerpt
 from pipeline.step import of_role
@@ -180,7 +180,7 @@ class Reading:
             outcome = Outcome.PARTIAL if lost else Outcome.OK
         else:
             outcome = Outcome.FAILED if lost else Outcome.EMPTY
-            reasons.append("" if lost else "no text in it")
+            reasons.append("" if lost else self._intake.nothing)
         intake, file = self._intake, self._file
         self.outcome = {
             "source": self._source.id,
@@ -287,12 +287,9 @@ def _refuse_unread(file: InputFile, name: str) -> None:
 
 def _records(content: Content, source: Source, intake: Intake) -> Iterator[Record | Bad | Block]:
     """Yield the records of an opened file by the reader that its name or, where that says nothing, its content asks."""
-    base = intake.format.split(".")[0]
-    head = content.data[:64]
-    if head.startswith(b"PAR1") and content.data[-4:] == b"PAR1":
-        base = "parquet"
-    elif (what := kind_of_bytes(head)) and base != "parquet":
-        raise Unreadable(f"named as {intake.format} but the content is {what}; give it its right name or remove it")
+    base = proven_format(content.data) or intake.format.split(".")[0]
+    if reason := misnamed(content.data, base):
+        raise Unreadable(reason)
     reader = _reader(source.reader, base)
     if reader is None:
         base = sniff(content.data)

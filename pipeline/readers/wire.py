@@ -18,7 +18,7 @@ from pipeline.readers.reader import Bad, Intake, Record, encodable
 
 RECORD, BAD, BLOCK, INTAKE, UNREADABLE, FAULT, CORPUS_ERROR, DONE = b"RQBIUFCD"
 ITEMS = (RECORD, BAD, BLOCK)
-TOLD = ("format", "encoding", "bom", "evidence")  # what a reader says in its intake, beside `losses`
+TOLD = ("format", "encoding", "bom", "evidence", "nothing")  # what a reader says in its intake, beside `losses`
 COLUMNS = ("text", "title", "url", "original_time", "last_modified_time", "key")
 
 
