@@ -4,20 +4,23 @@ A declared charset is only a hint; what the bytes are is decided on the bytes. l
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import datetime
 from html import unescape
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
+from pipeline.readers.answer import reserved
 from pipeline.readers.content import Content, Unreadable
+from pipeline.readers.encoding import Data
 from pipeline.readers.fields import parse_time
 from pipeline.readers.main_text import main_text
 from pipeline.readers.reader import Bad, Intake, Reader, Record, whole_text
 
 CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([a-zA-Z0-9_:.-]+)", re.IGNORECASE)
 TAG = re.compile(r"<\s*/?[a-zA-Z!]")
-UNSEEN = ("script", "style", "noscript", "template", "iframe", "svg", "canvas", "object", "embed", "map", "audio",
-          "video", "select", "datalist", "textarea")  # fmt: skip
+REFRESH = re.compile(r"(?i)url\s*=\s*[\"']?\s*([^\s\"';]+)")
+UNSEEN = ("script", "style", "noscript", "noframes", "template", "iframe", "svg", "canvas", "object", "embed", "map",
+          "audio", "video", "select", "datalist", "textarea")  # fmt: skip
 HEAD = re.compile(rf"(?is)<!--.*?-->|<(head|title|{'|'.join(UNSEEN)})\b.*?(?:</\1\s*>|\Z)")
 BREAK = re.compile(
     r"(?i)<\s*/?\s*(?:p|div|br|li|ul|ol|tr|td|th|table|h[1-6]|dt|dd|section|article|blockquote|pre|hr)\b"
@@ -57,22 +60,54 @@ class Html(Reader):
 
     def records(self, content: Content, intake: Intake) -> Iterator[Record | Bad]:
         """Yield the page as one record."""
-        declared = CHARSET.search(content.data[:4096])
-        hint = declared[1].decode("ascii", "replace") if declared else None
-        yield page_record(whole_text(content, intake, hint))
+        page = read_page(whole_text(content, intake, declared_charset(content.data)))
+        intake.notes += [f"it leads on to {page.leads_to}"] if page.leads_to and not page.record.text else []
+        intake.notes += [f"it says {word}" for word in sorted(page.reserved)]
+        yield page.record
+
+
+class Page(NamedTuple):
+    """A page: its record, the address that it leads on to by itself, if any, and what its meta elements reserve."""
+
+    record: Record
+    leads_to: str = ""
+    reserved: Set[str] = frozenset()
+
+
+def declared_charset(data: Data) -> str | None:
+    """Return the charset that a page says it is in."""
+    declared = CHARSET.search(data[:4096])
+    return declared[1].decode("ascii", "replace") if declared else None
 
 
 def page_record(text: str) -> Record:
     """Return the record of a decoded page. Raises Unreadable where lxml makes no tree of it."""
+    return read_page(text).record
+
+
+def read_page(text: str) -> Page:
+    """Return a decoded page. Raises Unreadable where lxml makes no tree of it."""
     if not TAG.search(text):
-        return Record(0, text)
+        return Page(Record(0, text))
     tree, whole = _parsed(text)
     body = tree if tree.tag == "body" else tree.find("body")
     if body is None:
         body = tree
     title, url, time = _title(tree), _url(tree), _time(tree)
     main = main_text(body) if whole else ""
-    return Record(0, main or _without_tags(text) or _described(tree), title, url, time)
+    leads_to = _leads_to(tree)
+    found = main or _without_tags(text) or ("" if leads_to else _described(tree))
+    return Page(Record(0, found, title, url, time), leads_to, reserved(_meta(tree)))
+
+
+def _leads_to(tree: Any) -> str:
+    """Return where a page sends its reader: the first address of a refresh or of its frames."""
+    for element in tree.iter("meta"):
+        if (element.get("http-equiv") or "").lower() == "refresh":
+            found = REFRESH.search(element.get("content") or "")
+            return found[1] if found else ""
+    frames = [frame.get("src") for frame in tree.iter("frame") if frame.get("src")]
+    return ", ".join(frames[:3])
 
 
 def _parsed(text: str) -> tuple[Any, bool]:
@@ -87,6 +122,11 @@ def _parsed(text: str) -> tuple[Any, bool]:
         raise Unreadable(f"no page can be made of it ({error}); name it .txt if it is plain text") from None
     etree.strip_elements(tree, *UNSEEN, with_tail=False)
     return tree, all(entry.type_name != "ERR_RESOURCE_LIMIT" for entry in parser.error_log.filter_from_fatals())
+
+
+def fragment_text(markup: str) -> str:
+    """Return the text of a piece of markup (an entry of a feed), all of it."""
+    return _without_tags(markup) if "<" in markup or "&" in markup else markup
 
 
 def _without_tags(text: str) -> str:

@@ -21,7 +21,7 @@ from xxhash import xxh3_128_digest
 
 import pipeline.readers
 from pipeline.readers.block import Block
-from pipeline.readers.content import PACKINGS, Content, Unreadable, first_bytes, opened
+from pipeline.readers.content import PACKINGS, Content, Skipped, Unreadable, first_bytes, opened
 from pipeline.readers.formats import detect_format, kind_of_bytes, sniff, unsupported
 from pipeline.readers.reader import Bad, Intake, Reader, Record, excerpt
 from pipeline.step import of_role
@@ -39,10 +39,6 @@ OF_THE_FILE = frozenset(
 )
 
 Produce = Callable[[Intake], Iterator[Record | Bad | Block]]
-
-
-class Skipped(Exception):
-    """The file is known not to be read; the message says why."""
 
 
 class Reading:
@@ -179,7 +175,7 @@ class Reading:
             outcome = Outcome.PARTIAL if lost else Outcome.OK
         else:
             outcome = Outcome.FAILED if lost else Outcome.EMPTY
-            reasons.append("" if lost else "no text in it")
+            reasons.append("" if lost else ": ".join(("no text in it", *self._intake.notes[:1])))
         intake, file = self._intake, self._file
         self.outcome = {
             "source": self._source.id,
@@ -194,6 +190,7 @@ class Reading:
             "bytes": file.bytes,
             "sha256": file.sha256 if len(file.sha256) == SHA256 else None,
             "reason": _encodable("; ".join(reason for reason in reasons if reason)),
+            "notes": _encodable("; ".join(intake.notes)) or None,
         }
 
 
@@ -299,7 +296,7 @@ def _records(content: Content, source: Source, intake: Intake) -> Iterator[Recor
     head = content.data[:64]
     if head.startswith(b"PAR1") and content.data[-4:] == b"PAR1":
         base = "parquet"
-    elif (what := kind_of_bytes(head)) and base != "parquet":
+    elif (what := kind_of_bytes(head)) and base != "parquet" and not (base == "wacz" and head.startswith(b"PK")):
         raise Unreadable(f"named as {intake.format} but the content is {what}; give it its right name or remove it")
     reader = _reader(source.reader, base)
     if reader is None:
