@@ -94,7 +94,7 @@ class Bench:
             return {str(row[key]): row["text"] for row in rows}
         if not (out / "texts.jsonl").exists():
             return {}
-        rows = map(json.loads, (out / "texts.jsonl").read_text("utf-8").splitlines())
+        rows = map(json.loads, filter(None, (out / "texts.jsonl").read_text("utf-8").split("\n")))
         root = f"{self.folders[part]}/"
         return {row["name"].strip("<>").removeprefix(root): row["text"] for row in rows}
 
