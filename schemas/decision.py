@@ -60,7 +60,8 @@ LEDGER: pa.Schema = pa.schema(
 )
 
 # One row an input file. `encoding` is a Python codec name; `bom` says whether a byte order mark stood before the
-# text; `evidence` says why this encoding; `reason` is never empty unless the outcome is ok.
+# text; `evidence` says why this encoding; `reason` is never empty unless the outcome is ok; `notes` are facts that take
+# nothing from it: what else the file holds, what its pages reserve.
 FILES: pa.Schema = pa.schema(
     [
         pa.field("source", pa.string(), nullable=False),
@@ -75,6 +76,7 @@ FILES: pa.Schema = pa.schema(
         pa.field("bytes", pa.int64(), nullable=False),
         pa.field("sha256", pa.string()),
         pa.field("reason", pa.string(), nullable=False),
+        pa.field("notes", pa.string()),
     ]
 )
 

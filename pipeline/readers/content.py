@@ -36,6 +36,10 @@ class Unreadable(Exception):
     """The file, or the rest of it, cannot be read; the message is the reason in `files`, with the remedy."""
 
 
+class Skipped(Exception):
+    """The file is known not to be read; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """The unpacked bytes of a file; `damage`: why the stream ended early; `descriptor`: what they are mapped from."""

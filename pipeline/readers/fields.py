@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from email.utils import parsedate_to_datetime
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -17,6 +18,7 @@ from schemas.source import Fields
 CHINESE = re.compile(
     r"(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日?(?:\s*(\d{1,2})[:时時点](\d{1,2})(?:[:分](\d{1,2}))?)?"
 )
+MAIL = re.compile(r"\b\d{1,2}[ -][A-Z][a-z]{2}[ -]\d{2,4}\s+\d{1,2}:\d{2}")
 LOOSE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?(?!\d)")
 
 
@@ -102,7 +104,7 @@ def text_of(values: Iterable[Any]) -> str | None:
 
 
 def parse_time(value: Any) -> datetime | None:
-    """Return a time in UTC from ISO 8601, `2023年4月1日`, `2023/4/1 08:30` or Unix seconds; None for anything else.
+    """Return a time in UTC from ISO 8601, `2023年4月1日`, `2023/4/1 08:30`, RFC 5322 or Unix seconds; None for others.
 
     A time without a zone is taken as UTC, so that the day stays the one that is written.
     """
@@ -122,6 +124,8 @@ def parse_time(value: Any) -> datetime | None:
 
 
 def _written(value: str) -> datetime | None:
+    if MAIL.search(value):
+        return _mailed(value)
     match = CHINESE.search(value) or LOOSE.search(value)
     if match is None:
         return None
@@ -130,6 +134,15 @@ def _written(value: str) -> datetime | None:
         return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
+
+
+def _mailed(value: str) -> datetime | None:
+    """Return the time that RFC 5322 writes, as mail, feeds and web servers do."""
+    try:
+        found = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _unix(value: float) -> datetime | None:

@@ -67,7 +67,7 @@ def known_formats() -> dict[str, Format]:
 
 def unsupported(name: str) -> Format | None:
     """Return what is known of a format that no reader of ours takes; None for a format that is read."""
-    base = name.split(".")[0].removeprefix("mediawiki-")
+    base = name.split(".")[0]
     return next(
         (known for known in known_formats().values() if known.name.split(".")[0] == base and known.remedy), None
     )
@@ -118,6 +118,8 @@ def sniff(data: Data) -> str:
     head = data[:4096]
     if head.startswith(b"PAR1"):
         return "parquet"
+    if re.match(rb"WARC/\d", head):
+        return "warc"
     text = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
     if text.startswith((b"<!doctype html", b"<html")) or (text.startswith(b"<") and b"<body" in text):
         return "html"

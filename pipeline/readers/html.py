@@ -4,20 +4,24 @@ A declared charset is only a hint; what the bytes are is decided on the bytes. l
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import datetime
+from functools import lru_cache
 from html import unescape
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
+from pipeline.readers.answer import reserved
 from pipeline.readers.content import Content, Unreadable
+from pipeline.readers.encoding import Data
 from pipeline.readers.fields import parse_time
 from pipeline.readers.main_text import main_text
 from pipeline.readers.reader import Bad, Intake, Reader, Record, whole_text
 
 CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([a-zA-Z0-9_:.-]+)", re.IGNORECASE)
 TAG = re.compile(r"<\s*/?[a-zA-Z!]")
-UNSEEN = ("script", "style", "noscript", "template", "iframe", "svg", "canvas", "object", "embed", "map", "audio",
-          "video", "select", "datalist", "textarea")  # fmt: skip
+REFRESH = re.compile(r"(?i)url\s*=\s*[\"']?\s*([^\s\"';]+)")
+UNSEEN = ("script", "style", "noscript", "noframes", "template", "iframe", "svg", "canvas", "object", "embed", "map",
+          "audio", "video", "select", "datalist", "textarea")  # fmt: skip
 HEAD = re.compile(rf"(?is)<!--.*?-->|<(head|title|{'|'.join(UNSEEN)})\b.*?(?:</\1\s*>|\Z)")
 BREAK = re.compile(
     r"(?i)<\s*/?\s*(?:p|div|br|li|ul|ol|tr|td|th|table|h[1-6]|dt|dd|section|article|blockquote|pre|hr)\b"
@@ -57,36 +61,81 @@ class Html(Reader):
 
     def records(self, content: Content, intake: Intake) -> Iterator[Record | Bad]:
         """Yield the page as one record."""
-        declared = CHARSET.search(content.data[:4096])
-        hint = declared[1].decode("ascii", "replace") if declared else None
-        yield page_record(whole_text(content, intake, hint))
+        page = read_page(whole_text(content, intake, declared_charset(content.data)))
+        intake.notes += [f"it leads on to {page.leads_to}"] if page.leads_to and not page.record.text else []
+        intake.notes += [f"it says {word}" for word in sorted(page.reserved)]
+        yield page.record
+
+
+class Page(NamedTuple):
+    """A page: its record, the address that it leads on to by itself, if any, and what its meta elements reserve."""
+
+    record: Record
+    leads_to: str = ""
+    reserved: Set[str] = frozenset()
+
+
+def declared_charset(data: Data) -> str | None:
+    """Return the charset that a page says it is in."""
+    declared = CHARSET.search(data[:4096])
+    return declared[1].decode("ascii", "replace") if declared else None
 
 
 def page_record(text: str) -> Record:
     """Return the record of a decoded page. Raises Unreadable where lxml makes no tree of it."""
+    return read_page(text).record
+
+
+def read_page(text: str) -> Page:
+    """Return a decoded page. Raises Unreadable where lxml makes no tree of it."""
     if not TAG.search(text):
-        return Record(0, text)
+        return Page(Record(0, text))
     tree, whole = _parsed(text)
     body = tree if tree.tag == "body" else tree.find("body")
     if body is None:
         body = tree
-    title, url, time = _title(tree), _url(tree), _time(tree)
+    meta = _meta(tree)
+    title, url, time = _title(tree, meta), _url(tree, meta), _time(tree, meta)
     main = main_text(body) if whole else ""
-    return Record(0, main or _without_tags(text) or _described(tree), title, url, time)
+    leads_to = _leads_to(tree)
+    found = (
+        main
+        or _without_tags(text)
+        or ("" if leads_to else meta.get("og:description") or meta.get("description") or title or "")
+    )
+    return Page(Record(0, found, title, url, time), leads_to, reserved(meta))
+
+
+def _leads_to(tree: Any) -> str:
+    """Return where a page sends its reader: the first address of a refresh or of its frames."""
+    for element in tree.iter("meta"):
+        if (element.get("http-equiv") or "").lower() == "refresh":
+            found = REFRESH.search(element.get("content") or "")
+            return found[1] if found else ""
+    frames = [frame.get("src") for frame in tree.iter("frame") if frame.get("src")]
+    return ", ".join(frames[:3])
 
 
 def _parsed(text: str) -> tuple[Any, bool]:
     """Return the tree of a page, and whether it is the whole page: libxml2 stops at 2,048 nested elements."""
-    from lxml import etree, html
+    from lxml import etree
 
-    parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
+    # Not the parser of lxml.html, whose elements cost a call in Python each.
+    parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
     data = text.replace("\0", "").encode("utf-8", "replace")
     try:
-        tree = html.document_fromstring(data, parser=parser)
-    except (etree.ParserError, etree.XMLSyntaxError) as error:
+        tree = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
         raise Unreadable(f"no page can be made of it ({error}); name it .txt if it is plain text") from None
+    if tree is None:
+        raise Unreadable("no page can be made of it: it has no element; name it .txt if it is plain text")
     etree.strip_elements(tree, *UNSEEN, with_tail=False)
     return tree, all(entry.type_name != "ERR_RESOURCE_LIMIT" for entry in parser.error_log.filter_from_fatals())
+
+
+def fragment_text(markup: str) -> str:
+    """Return the text of a piece of markup (an entry of a feed), all of it."""
+    return _without_tags(markup) if "<" in markup or "&" in markup else markup
 
 
 def _without_tags(text: str) -> str:
@@ -107,41 +156,44 @@ def _meta(tree: Any) -> dict[str, str]:
     return found
 
 
-def _title(tree: Any) -> str | None:
-    said = _meta(tree).get("og:title")
-    headings = [" ".join(heading.text_content().split()) for heading in tree.iter("h1")]
+def _title(tree: Any, meta: dict[str, str]) -> str | None:
+    said = meta.get("og:title")
+    headings = [" ".join(_content(heading).split()) for heading in tree.iter("h1")]
     headings = [heading for heading in headings if heading]
     name = tree.findtext(".//title") or ""
     return said or (headings[0] if len(headings) == 1 else None) or " ".join(name.split()) or None
 
 
-def _url(tree: Any) -> str | None:
+def _url(tree: Any, meta: dict[str, str]) -> str | None:
     for link in tree.iter("link"):
         if (link.get("rel") or "").lower() == "canonical" and (link.get("href") or "").startswith("http"):
             return str(link.get("href"))
-    said = _meta(tree).get("og:url", "")
+    said = meta.get("og:url", "")
     return said if said.startswith("http") else None
 
 
-def _time(tree: Any) -> datetime | None:
+def _time(tree: Any, meta: dict[str, str]) -> datetime | None:
     """Return the time that the page states: in its head, in a time element, or in a line of its own."""
-    for name, value in _meta(tree).items():
+    for name, value in meta.items():
         if name in TIMES and (time := parse_time(value)):
             return time
     for element in tree.iter("time"):
-        if time := parse_time(element.get("datetime") or element.text_content()):
+        if time := parse_time(element.get("datetime") or _content(element)):
             return time
     for element in tree.iter("div", "p", "span", "td", "em"):
         named = f"{element.get('class', '')} {element.get('id', '')}"
-        if named != " " and any(word in named.lower() for word in DATED):
-            line = " ".join(element.text_content().split())
+        if named != " " and _is_dated(named):
+            line = " ".join(_content(element).split())
             said = SAID.search(line) if len(line) <= 200 else None
             if said and (time := parse_time(said[1])):
                 return time
     return None
 
 
-def _described(tree: Any) -> str:
-    """Return what the head says of a page whose body holds no text (drawn by a script)."""
-    meta = _meta(tree)
-    return meta.get("og:description") or meta.get("description") or _title(tree) or ""
+@lru_cache(4096)
+def _is_dated(named: str) -> bool:
+    return any(word in named.lower() for word in DATED)
+
+
+def _content(element: Any) -> str:
+    return "".join(element.itertext())

@@ -25,11 +25,12 @@ import orjson
 
 from pipeline.readers import wire
 from pipeline.readers.block import Block
-from pipeline.readers.content import IN_MEMORY, Content, Unreadable
+from pipeline.readers.content import IN_MEMORY, Content, Skipped, Unreadable
 from pipeline.readers.reader import Bad, Intake, Reader, Record
 from schemas import errors
 from schemas.source import Limits
 
+STARTING = 120  # seconds that the start of a worker may take, on the slowest of machines
 SILENCE = 5  # times the limit on CPU time may pass before something comes
 MEMORY_SHARE = 4  # a worker that keeps more than this part of the limit on memory is replaced
 START = "import sys; sys.path[:] = sys.argv[2:]; from pipeline.readers.worker import serve; serve(int(sys.argv[1]))"
@@ -102,6 +103,14 @@ class _Worker:
                 command, stdin=null, stdout=null, stderr=null, pass_fds=[far.fileno()], env=environment
             )
         self._is_ready, self._held = True, 0
+        self._socket.settimeout(STARTING)
+        try:
+            wire.heading(self._socket)
+        except (TimeoutError, EOFError, ConnectionError):
+            self.close()
+            raise errors.SourceError(
+                "the process that reads hostile formats did not start; run again when the machine has memory to spare"
+            ) from None
 
     @property
     def is_alive(self) -> bool:
@@ -174,6 +183,8 @@ class _Worker:
         self._is_ready, self._held = True, self._held + said["held"]
         if kind == wire.UNREADABLE:
             raise Unreadable(said["reason"])
+        if kind == wire.SKIPPED:
+            raise Skipped(said["reason"])
         if kind == wire.FAULT:
             raise OSError(said["errno"], said["reason"]) if said["errno"] else OSError(said["reason"])
         if kind == wire.CORPUS_ERROR:

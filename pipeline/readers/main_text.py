@@ -142,9 +142,13 @@ class _Cutter:
 
     def flush(self) -> None:
         """End the line."""
+        if not self.parts:
+            self.linked = 0
+            return
         line = "".join(self.parts)
         line = line.rstrip() if self.preformatted else SPACE.sub(" ", line).strip()
-        line = BETWEEN_CELLS.sub("\t", line)
+        if CELL in line:
+            line = BETWEEN_CELLS.sub("\t", line)
         if line.strip():
             self.page.lines.append(line)
             self.page.linked.append(min(self.linked, len(line)))

@@ -47,7 +47,8 @@ class Intake:
     """What a reader is told (`uri`, `fields`, `limits`) and what it tells about the file (the rest).
 
     `losses` are reasons why the file was not read in full; each makes the outcome `partial`. `nothing` is the reason
-    of a file that is sound and yet gave no record.
+    of a file that is sound and yet gave no record. `notes` are facts that are no losses: what the file holds besides
+    texts, what its pages reserve.
     """
 
     uri: str
@@ -59,6 +60,7 @@ class Intake:
     evidence: str | None = None
     losses: list[str] = field(default_factory=list)
     nothing: str = "no text in it"
+    notes: list[str] = field(default_factory=list)
 
 
 class Reader(Step):

@@ -21,7 +21,7 @@ from xxhash import xxh3_128_digest
 
 import pipeline.readers
 from pipeline.readers.block import Block
-from pipeline.readers.content import PACKINGS, Content, Unreadable, first_bytes, opened
+from pipeline.readers.content import PACKINGS, Content, Skipped, Unreadable, first_bytes, opened
 from pipeline.readers.formats import detect_format, kind_of_bytes, misnamed, proven_format, sniff, unsupported
 from pipeline.readers.isolation import read_records
 from pipeline.readers.reader import Bad, Intake, Reader, Record, encodable, excerpt
@@ -40,10 +40,6 @@ OF_THE_FILE = frozenset(
 )
 
 Produce = Callable[[Intake], Iterator[Record | Bad | Block]]
-
-
-class Skipped(Exception):
-    """The file is known not to be read; the message says why."""
 
 
 class Reading:
@@ -180,7 +176,7 @@ class Reading:
             outcome = Outcome.PARTIAL if lost else Outcome.OK
         else:
             outcome = Outcome.FAILED if lost else Outcome.EMPTY
-            reasons.append("" if lost else self._intake.nothing)
+            reasons.append("" if lost else ": ".join((self._intake.nothing, *self._intake.notes[:1])))
         intake, file = self._intake, self._file
         self.outcome = {
             "source": self._source.id,
@@ -195,6 +191,7 @@ class Reading:
             "bytes": file.bytes,
             "sha256": file.sha256 if len(file.sha256) == SHA256 else None,
             "reason": encodable("; ".join(reason for reason in reasons if reason)),
+            "notes": encodable("; ".join(intake.notes)) or None,
         }
 
 

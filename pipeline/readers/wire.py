@@ -16,9 +16,10 @@ from pipeline.readers.block import Block
 from pipeline.readers.fields import parse_time
 from pipeline.readers.reader import Bad, Intake, Record, encodable
 
-RECORD, BAD, BLOCK, INTAKE, UNREADABLE, FAULT, CORPUS_ERROR, DONE = b"RQBIUFCD"
+RECORD, BAD, BLOCK, INTAKE, UNREADABLE, SKIPPED, FAULT, CORPUS_ERROR, DONE = b"RQBIUSFCD"
 ITEMS = (RECORD, BAD, BLOCK)
-TOLD = ("format", "encoding", "bom", "evidence", "nothing")  # what a reader says in its intake, beside `losses`
+TOLD = ("format", "encoding", "bom", "evidence", "nothing")  # what a reader says in its intake once
+LISTED = ("losses", "notes")
 COLUMNS = ("text", "title", "url", "original_time", "last_modified_time", "key")
 
 
@@ -98,8 +99,11 @@ def item(kind: int, payload: bytearray) -> Record | Bad | Block:
 
 def told(intake: Intake) -> dict[str, Any]:
     """Return what a reader says about a file; what is said once is not said again."""
-    said = {name: getattr(intake, name) for name in TOLD} | {"losses": list(map(encodable, intake.losses))}
-    intake.losses.clear()
+    said = {name: getattr(intake, name) for name in TOLD}
+    for name in LISTED:
+        listed = getattr(intake, name)
+        said[name] = list(map(encodable, listed))
+        listed.clear()
     return said
 
 
@@ -107,7 +111,8 @@ def note(said: dict[str, Any], intake: Intake) -> None:
     """Take over what `told` gave."""
     for name in TOLD:
         setattr(intake, name, said[name])
-    intake.losses.extend(said["losses"])
+    for name in LISTED:
+        getattr(intake, name).extend(said[name])
 
 
 def _batch(block: Block, limit: int) -> pa.RecordBatch | None:

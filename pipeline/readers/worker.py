@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pipeline.readers import wire
-from pipeline.readers.content import SMALL, Content, Unreadable, Window
+from pipeline.readers.content import SMALL, Content, Skipped, Unreadable, Window
 from pipeline.readers.isolation import stay_inside
 from pipeline.readers.reader import Intake, Reader, encodable
 from schemas.errors import CorpusError
@@ -34,6 +34,7 @@ def serve(descriptor: int) -> None:
     stay_inside()
     threading.Thread(target=_follow, args=[os.getppid()], daemon=True).start()
     with socket.socket(fileno=descriptor) as stream, contextlib.suppress(EOFError, ConnectionError):
+        wire.send(stream, wire.DONE, b"")  # ready: what comes after the start is timed
         while True:
             _read(stream)
 
@@ -57,6 +58,8 @@ def _read(stream: socket.socket) -> None:
             _send_all(stream, _reader(*job["reader"]), content, intake)
     except Unreadable as error:
         kind, said = wire.UNREADABLE, {"reason": str(error)}
+    except Skipped as error:
+        kind, said = wire.SKIPPED, {"reason": str(error)}
     except MemoryError:
         reason = f"it needs more than limits.memory_bytes {limits.memory_bytes:,} of memory; split the file or raise it"
         kind, said = wire.UNREADABLE, {"reason": reason}

@@ -71,16 +71,17 @@ def test_a_package_without_its_main_part_fails(read):
     assert read("a.epub", packed(a_xml="<a/>")).outcome["outcome"] == "failed"
 
 
-def test_a_bomb_is_refused(read, monkeypatch):
-    monkeypatch.setattr("pipeline.readers.package.IN_MEMORY", 1 << 20)
-    found = read("a.docx", word("<w:p><w:r><w:t>" + "大" * 2_000_000 + "</w:t></w:r></w:p>"), limits=Limits(ratio=2))
+def test_a_bomb_is_refused(read):
+    bomb = word("<w:p><w:r><w:t>" + "大" * 2_000_000 + "</w:t></w:r></w:p>")
+    found = read("a.docx", bomb, limits=Limits(unpacked_bytes=1 << 20))
     assert found.outcome["outcome"] == "failed"
-    assert "limits.ratio" in found.outcome["reason"]
+    assert "limits.unpacked_bytes" in found.outcome["reason"]
 
 
 def test_entities_are_never_expanded(read):
     lol = "".join(f'<!ENTITY a{i} "{f"&a{i - 1};" * 10 if i else "笑"}">' for i in range(10))
-    main = f'<!DOCTYPE x [{lol}<!ENTITY f SYSTEM "file:///etc/passwd">]><d xmlns:w="w"><w:body><w:p><w:r><w:t>字&a9;&f;</w:t></w:r></w:p></w:body></d>'
+    main = f'<!DOCTYPE x [{lol}<!ENTITY f SYSTEM "file:///etc/passwd">]><d xmlns:w="w">'
+    main += "<w:body><w:p><w:r><w:t>字&a9;&f;</w:t></w:r></w:p></w:body></d>"
     found = read("a.docx", packed(**{"[Content_Types]_xml": "<Types/>", "word__document_xml": main}))
     assert "".join(found.texts) in ("", "字")
 
@@ -118,12 +119,15 @@ def test_numbers_are_counted_in_chinese(number, text):
     assert counted(number) == text
 
 
+CUE, NEXT = "00:00:01,000 --> 00:00:02,000", "00:00:03,000 --> 00:00:04,000"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "text"),
     [
-        ("a.srt", "1\n00:00:01,000 --> 00:00:02,000\n<i>春天</i>\n\n2\n00:00:03,000 --> 00:00:04,000\n来了。\n", "春天来了。"),
-        ("b.srt", "1\n00:00:01,000 --> 00:00:02,000\n春天\n\n2\n00:00:03,000 --> 00:00:04,000\n花开\n", "春天\n花开"),
-        ("a.vtt", "WEBVTT\n\nNOTE 注\n\n00:01.000 --> 00:02.000 align:start\n<c.x>花</c>开了。\n\nNOTE 不读\n", "花开了。"),
+        ("a.srt", f"1\n{CUE}\n<i>春天</i>\n\n2\n{NEXT}\n来了。\n", "春天来了。"),
+        ("b.srt", f"1\n{CUE}\n春天\n\n2\n{NEXT}\n花开\n", "春天\n花开"),
+        ("a.vtt", f"WEBVTT\n\nNOTE 注\n\n{CUE} align:start\n<c.x>花</c>开了。\n\nNOTE 不读\n", "花开了。"),
         ("c.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\n一行\n\n00:02.000 --> 00:03.000\n一行\n二行\n", "一行\n二行"),
         ("d.srt", "1\n00:00:01,000 --> 00:00:02,000\n花开了。\nFlowers bloom.\n", "花开了。\nFlowers bloom."),
         ("a.ass", "[Events]\nDialogue: 0,0:00:01.00,0:00:02.00,D,,0,0,0,,{\\an8}你好，\\N世界。\n", "你好，世界。"),

@@ -35,11 +35,10 @@ def jsonl(*rows):
         (".DS_Store", b"\0\0\0\1Bud1", "skipped", "operating-system file"),
         ("Thumbs.db", b"\xd0\xcf\x11\xe0", "skipped", "operating-system file"),
         ("a.doc", b"\xd0\xcf\x11\xe0", "skipped", "doc is not supported yet; convert to txt or html"),
-        ("a.warc.gz", gzip.compress(b"WARC/1.0", mtime=0), "skipped", "warc.gz is not supported yet"),
+        ("a.warc.gz", gzip.compress(b"WARC/1.0", mtime=0), "failed", "whose header has no end"),
         ("文字.docx", "不是文档".encode("gb18030"), "failed", "named as docx"),
         ("~$锁.docx", b"\x05user" + bytes(157), "failed", "named as docx"),
         ("a.pdf", b"", "failed", "0 bytes"),
-        ("a.warc.gz", b"WARC/1.0", "failed", "named as warc.gz"),
     ],
 )
 def test_what_is_no_document_has_an_outcome_and_a_reason(read, name, content, outcome, words):
@@ -77,6 +76,7 @@ def test_a_text_file_is_one_document(read, prose):
         "bytes": 0,
         "sha256": None,
         "reason": "",
+        "notes": None,
     }
 
 
