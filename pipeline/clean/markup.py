@@ -63,6 +63,8 @@ _INLINE = re.compile(
 )
 # Spelled out, so that "a<b 且 c>d" is no tag.
 _ATTRIBUTES = r"(?:\s+[A-Za-z_:@][A-Za-z0-9_:.@-]*(?:\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>]+))?)*"
+# How every tag begins, so that code with a < is not searched for each of them. Ignoring case lets ſ be an s there, too.
+_TAG = re.compile("</?[A-Za-z]", re.I)
 _EMPTY = re.compile(r"\n{3,}")
 _HEAD, _INSIDE, _BLANK, _NEWLINE, _RARE = 1, 2, 4, 8, 16  # bits of bytes and lines
 _ENTITY = re.compile(r"&(?:#[0-9]{2,7}|#[xX][0-9A-Fa-f]{2,6}|[A-Za-z][A-Za-z0-9]{1,15});")
@@ -255,7 +257,7 @@ def _joined(lines: list[str], gone: str) -> str:
 
 def _without_html(text: str) -> str:
     """Return a stretch without tags, its entities decoded."""
-    if "<" in text:
+    if _TAG.search(text):
         text = _without_tags(text)
     return _ENTITY.sub(_decoded, text) if "&" in text else text
 

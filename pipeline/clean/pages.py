@@ -10,7 +10,7 @@ pages all end with a sentence.
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence, Set
 from functools import cache
 from typing import Any, ClassVar
@@ -81,18 +81,23 @@ def _furniture(lines: Sequence[str]) -> set[int]:
     groups: dict[int, list[tuple[int, int]]] = defaultdict(list)
     headers: dict[str, list[tuple[int, int]]] = defaultdict(list)
     gone: set[int] = set()
+    # Most lines stand once and hold no digit: these are no header.
+    times = Counter(lines)
     for place, line in enumerate(lines):
         if not line or len(line) > LONGEST:
             continue
-        digits = _DIGITS.search(line)
-        for form, (sure, pattern) in enumerate(_patterns() if digits else ()):
+        if not _DIGITS.search(line):
+            if times[line] >= _LEAST:
+                headers[line].append((place, 0))
+            continue
+        for form, (sure, pattern) in enumerate(_patterns() if _any_pattern().fullmatch(line) else ()):
             if match := pattern.fullmatch(line):
                 groups[form].append((place, int(match[1])))
                 if sure:
                     gone.add(place)
                 break
         else:
-            headers[_DIGITS.sub("0", line) if digits else line].append((place, 0))
+            headers[_DIGITS.sub("0", line)].append((place, 0))
     # Few lines recur, so that few have to be looked at.
     for header, group in headers.items():
         recurs = len(group) >= _LEAST
@@ -177,6 +182,11 @@ def _without(lines: Sequence[str], gone: set[int]) -> str:
 def _patterns() -> tuple[tuple[bool, re.Pattern[str]], ...]:
     rows = (line.split("\t") for line in lines_of(__package__, _PATTERNS))
     return tuple((kind == "sure", re.compile(pattern, re.ASCII)) for kind, pattern in rows)
+
+
+@cache
+def _any_pattern() -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern.pattern})" for _, pattern in _patterns()), re.ASCII)
 
 
 @cache

@@ -217,6 +217,16 @@ def _place(key: Any, order: Any, shift: Any) -> Any:
     return np.uint32(((key ^ (key >> np.uint64(29)) ^ order) * _MIX) >> shift)
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _note(place: Any, seen: Any, found: Any, count: Any) -> Any:
+    """Write a place behind the first `count` of `found`, unless it is there; return the new count, uint64."""
+    five = np.uint32(5)
+    bit, word = np.uint32(1) << (place & np.uint32(31)), seen[place >> five]
+    found[count] = place
+    seen[place >> five] = word | bit
+    return count + np.uint64((word & bit) == 0)
+
+
 @njit(cache=True, nogil=True)
 def _places(points: Any, begin: int, end: int, room: Any) -> int:
     """Write the places of the n-grams of one text to `found`, each once, and return how many.
@@ -225,20 +235,19 @@ def _places(points: Any, begin: int, end: int, room: Any) -> int:
     number for each would not.
     """
     seen, found, places, shift = room
-    five, low_bits = np.uint32(5), np.uint32(31)
+    five = np.uint32(5)
     count = np.uint64(0)
     for start in range(begin, end, _BLOCK):
         low, stop = max(begin, start - ORDERS + 1), min(start + _BLOCK, end)
         _hash(points[low:stop], shift, places)
-        for i in range(start - low, stop - low):
-            for order in range(ORDERS):
-                if order > low + i - begin:
-                    break
-                place = places[order, i]
-                bit, word = np.uint32(1) << (place & low_bits), seen[place >> five]
-                found[count] = place
-                count += np.uint64((word & bit) == 0)
-                seen[place >> five] = word | bit
+        # Where a text begins, the longer n-grams would reach before it.
+        whole = max(start, min(begin + ORDERS - 1, stop)) - low
+        for i in range(start - low, whole):
+            for order in range(low + i - begin + 1):
+                count = _note(places[order, i], seen, found, count)
+        for i in range(np.uint64(whole), np.uint64(stop - low)):
+            for order in range(np.uint64(ORDERS)):
+                count = _note(places[order, i], seen, found, count)
     if count > np.uint64(len(seen) // 4):
         seen[:] = 0
     else:

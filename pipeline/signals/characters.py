@@ -50,6 +50,7 @@ from schemas.manifest import Resource
 SHORT_LINE = 10
 """Visible characters below which a line is short; ChineseWebText asks ten characters of a line on average."""
 
+_SMALL = 256  # times that a character stands in a text whose share of the entropy is kept
 _COUNTS = ("char_count", "line_count")
 _COLUMNS = (
     "char_count",
@@ -213,7 +214,8 @@ def _traces(points: Any, begin: int, end: int, table: Any, pairs: Any, counts: A
     of the private planes.
     """
     traces[:] = 0
-    different = latin_run = mark_run = 0
+    # What is counted for every character is a local, which stays in a register.
+    different = latin_run = mark_run = private = 0
     latin_next = mark_next = url_until = begin
     for i in range(begin, end):
         point = min(points[i], np.uint32(SIZE - 1))
@@ -222,7 +224,7 @@ def _traces(points: Any, begin: int, end: int, table: Any, pairs: Any, counts: A
         counts[point] += 1
         bits = table[point]
         if not bits & WATCHED:
-            traces[4] += points[i] >= 0xF0000
+            private += points[i] >= 0xF0000
             continue
         # A run counts whole from its third (fifth) character on.
         if bits & LATIN_1:
@@ -244,39 +246,51 @@ def _traces(points: Any, begin: int, end: int, table: Any, pairs: Any, counts: A
             url_until = _url_end(points, i, begin, end, table)
             if url_until > i:
                 traces[3] += url_until - _url_begin(points, i, begin, table)
+    traces[4] = private
     return different
 
 
 @njit(cache=True, nogil=True)
-def _sorted_out(seen: Any, table: Any, counts: Any, kinds: Any) -> float:
-    """Fill `kinds` from the `counts` of `seen`, zero afterwards; return the sum of n * log2(n) of the visible."""
+def _sorted_out(seen: Any, table: Any, counts: Any, weights: Any, kinds: Any) -> float:
+    """Fill `kinds` from the `counts` of `seen`, zero afterwards; return the sum of n * log2(n) of the visible.
+
+    `weights`: n * log2(n) for small n. Han, the most of them, are counted by themselves.
+    """
     kinds[:] = 0
     weighted = 0.0
+    han = rare = hans = hant = broken = radicals = 0
     for point in seen:
         times = counts[point]
         counts[point] = 0
         bits = table[point]
         if times > 1 and not bits & SPACE:
-            weighted += times * math.log2(times)
+            weighted += weights[times] if times < len(weights) else times * math.log2(times)
+        broken += times if bits & (BROKEN | PRIVATE) else 0
+        radicals += times if bits & RADICAL else 0
         if bits & HAN:
-            kinds[0] += times
+            han += times
             kinds[1 + ((bits >> LEVEL) & 3)] += times
-            kinds[5] += times if bits & RARE else 0
-            kinds[6] += times if bits & HANS else 0
-            kinds[7] += times if bits & HANT else 0
+            rare += times if bits & RARE else 0
+            hans += times if bits & HANS else 0
+            hant += times if bits & HANT else 0
         else:
-            kinds[8] += times if bits & LATIN else 0
-            kinds[9] += times if bits & DIGIT else 0
-            kinds[10] += times if bits & PUNCTUATION else 0
-            kinds[11] += times if bits & FULL else 0
-            kinds[12] += times if bits & SYMBOL else 0
-            kinds[13] += times if bits & KANA else 0
-            kinds[14] += times if bits & HANGUL else 0
-            kinds[15] += times if bits & PRIVATE else 0
-            kinds[16] += times if bits & SPACE else 0
-        kinds[17] += times if bits & (BROKEN | PRIVATE) else 0
-        kinds[18] += times if bits & RADICAL else 0
+            _count_other(bits, times, kinds)
+    kinds[0], kinds[5], kinds[6], kinds[7], kinds[17], kinds[18] = han, rare, hans, hant, broken, radicals
     return weighted
+
+
+@njit(cache=True, nogil=True)
+def _count_other(bits: Any, times: Any, kinds: Any) -> None:
+    """Add a character that is no Han to its kinds."""
+    kinds[8] += times if bits & LATIN else 0
+    kinds[9] += times if bits & DIGIT else 0
+    kinds[10] += times if bits & PUNCTUATION else 0
+    kinds[11] += times if bits & FULL else 0
+    kinds[12] += times if bits & SYMBOL else 0
+    kinds[13] += times if bits & KANA else 0
+    kinds[14] += times if bits & HANGUL else 0
+    kinds[15] += times if bits & PRIVATE else 0
+    kinds[16] += times if bits & SPACE else 0
 
 
 @njit(cache=True, nogil=True)
@@ -286,13 +300,16 @@ def _measure(points: Any, starts: Any, table: Any, pairs: Any, out: Any) -> None
     lines = np.zeros(6, np.int64)
     traces = np.zeros(5, np.int64)
     kinds = np.zeros(19, np.int64)
+    weights = np.zeros(_SMALL)
+    for times in range(2, _SMALL):
+        weights[times] = times * math.log2(times)
     for row in range(len(starts) - 1):
         begin, end = starts[row], starts[row + 1]
         out[0, row] = end - begin
         if begin == end:
             continue
         different = _traces(points, begin, end, table, pairs, counts, seen, traces)
-        weighted = _sorted_out(seen[:different], table, counts, kinds)
+        weighted = _sorted_out(seen[:different], table, counts, weights, kinds)
         total = end - begin - kinds[16]
         visible = max(1, total)
         shares = (kinds[0], kinds[8], kinds[9], kinds[10], kinds[12], kinds[13], kinds[14])

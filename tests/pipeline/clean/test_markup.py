@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests_support import is_linear, texts_of
 
-from pipeline.clean.markup import Markup, _fences
+from pipeline.clean.markup import _TAG, Markup, _fences, _tag_patterns, _without_tags
 
 MARKDOWN = {
     "heading": ("## 第二章 总则 ##\n正文。", "第二章 总则\n正文。"),
@@ -108,3 +108,18 @@ NESTED = {
 @pytest.mark.parametrize("nested", NESTED.values(), ids=NESTED)
 def test_marks_that_nest_or_never_close_take_time_in_proportion(nested: Callable[[int], str]) -> None:
     assert is_linear(Markup().clean_text, nested, 2_000)
+
+
+@given(st.text(alphabet='<>/ \n="ſİıKabprtdiv甲').map(lambda text: text.replace("p", "<p>").replace("r", "<rt>")))
+@settings(max_examples=500)
+def test_a_text_without_the_beginning_of_a_tag_has_no_tag_to_lose(text):
+    tags = _tag_patterns()
+    if not _TAG.search(text):
+        assert not any(pattern.search(text) for pattern in tags)
+        assert _without_tags(text) == text
+
+
+@pytest.mark.parametrize("tag", ["<p>", "</P>", "<ſpan>", "<LINK>"])
+def test_a_tag_goes_however_it_is_written(tag):
+    assert any(pattern.search(tag) for pattern in _tag_patterns())
+    assert _TAG.search(tag)

@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests_support import ARTICLES, texts_of
 
-from pipeline.clean.pages import Pages, without_pages
+from pipeline.clean.pages import Pages, _any_pattern, _patterns, without_pages
 
 PROSE = "".join(ARTICLES) * 3
 PAGE = 170
@@ -82,3 +84,8 @@ def test_finds_the_rows_that_need_it() -> None:
         "a\nPage 3 of 9",
     ]
     assert texts_of(Pages(), texts) == [without_pages(text)[0] for text in texts]
+
+
+@given(st.text(alphabet="第页共頁 \t0123９-－·/()（）[]pPageofAGE.", max_size=14))
+def test_one_look_at_a_line_tells_what_its_patterns_tell(line):
+    assert bool(_any_pattern().fullmatch(line)) == any(pattern.fullmatch(line) for _, pattern in _patterns())
