@@ -53,7 +53,7 @@ def known_formats() -> dict[str, Format]:
 
 def unsupported(name: str) -> Format | None:
     """Return what is known of a format that no reader of ours takes; None for a format that is read."""
-    base = name.split(".")[0].removeprefix("mediawiki-")
+    base = name.split(".")[0]
     return next(
         (known for known in known_formats().values() if known.name.split(".")[0] == base and known.remedy), None
     )
@@ -65,11 +65,13 @@ def kind_of_bytes(head: bytes) -> str:
 
 
 def sniff(data: Data) -> str:
-    """Return the format of content whose name says nothing: parquet, html, json, jsonl or txt."""
+    """Return the format of content whose name says nothing: parquet, MediaWiki, html, json, jsonl or txt."""
     head = data[:4096]
     if head.startswith(b"PAR1"):
         return "parquet"
     text = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
+    if text.startswith((b"<mediawiki", b"<?xml")) and b"<mediawiki" in text:
+        return "mediawiki-xml"
     if text.startswith((b"<!doctype html", b"<html")) or (text.startswith(b"<") and b"<body" in text):
         return "html"
     if re.match(rb'\{\s*"', text):

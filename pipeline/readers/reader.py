@@ -46,7 +46,8 @@ class Bad(NamedTuple):
 class Intake:
     """What a reader is told (`uri`, `fields`, `limits`) and what it tells about the file (the rest).
 
-    `losses` are reasons why the file was not read in full; each makes the outcome `partial`.
+    `losses` are reasons why the file was not read in full; each makes the outcome `partial`. `notes` say what is no
+    document of it, and change no outcome.
     """
 
     uri: str
@@ -57,6 +58,7 @@ class Intake:
     bom: bool | None = None
     evidence: str | None = None
     losses: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 class Reader(Step):

@@ -180,6 +180,7 @@ class Reading:
         else:
             outcome = Outcome.FAILED if lost else Outcome.EMPTY
             reasons.append("" if lost else "no text in it")
+        reasons += self._intake.notes
         intake, file = self._intake, self._file
         self.outcome = {
             "source": self._source.id,
