@@ -65,10 +65,12 @@ def kind_of_bytes(head: bytes) -> str:
 
 
 def sniff(data: Data) -> str:
-    """Return the format of content whose name says nothing: parquet, MediaWiki, html, json, jsonl or txt."""
+    """Return the format of content whose name says nothing: parquet, arrow, MediaWiki, html, json, jsonl or txt."""
     head = data[:4096]
     if head.startswith(b"PAR1"):
         return "parquet"
+    if head.startswith(b"ARROW1\0\0"):
+        return "arrow"
     text = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
     if text.startswith((b"<mediawiki", b"<?xml")) and b"<mediawiki" in text:
         return "mediawiki-xml"

@@ -65,6 +65,7 @@ class Reader(Step):
     """Turns the content of one file into records. Subclasses name the `formats` they read and define `records`."""
 
     formats: ClassVar[tuple[str, ...]] = ()
+    hostile: ClassVar[bool] = False  # parse in a limited process of its own
     needs: ClassVar[tuple[str, ...]] = ()
 
     def records(self, content: Content, intake: Intake) -> "Iterator[Record | Bad | Block]":  # noqa: ARG002 - contract

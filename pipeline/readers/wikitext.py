@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.readers.wikitext_closing import ARGUMENTS, LINKS, NO_TEXT, TEMPLATES, hash_of, unescaped
-from pipeline.readers.wikitext_kernel import CELL, INLINE, LINE, SKIP, TAGS, VERBATIM, as_plain
+from pipeline.readers.wikitext_kernel import as_plain
+from pipeline.readers.wikitext_tags import CELL, INLINE, LINE, SKIP, TAGS, VERBATIM
 
 TAG_ACTIONS = {"skip": SKIP, "verbatim": VERBATIM, "line": LINE, "cell": CELL, "inline": INLINE}
 # What templates and references leave behind in brackets.

@@ -68,7 +68,7 @@ def _next_bar(out: Any, begin: int, end: int) -> int:
 
 @njit(cache=True, nogil=True)
 def close_link(out: Any, s: Any, start: int, names: Any, actions: Any) -> None:
-    """Keep the words of an internal link, nothing of files, categories and links to the same page in other languages."""
+    """Keep the words of an internal link, nothing of files, categories and links to other languages."""
     begin, end = start + 2, s[OUT]
     bar = _next_bar(out, begin, end)
     while begin < bar and out[begin] in (32, 9):
@@ -124,7 +124,7 @@ def close_template(out: Any, s: Any, start: int, names: Any, actions: Any) -> No
 
 @njit(cache=True, nogil=True)
 def _argument(out: Any, bar: int, end: int, wanted: int) -> tuple[int, int]:
-    """Return where the positional argument of this number stands, without blanks around it; nothing where it is missing."""
+    """Return where the positional argument of this number stands, without blanks around it; (0, 0) for none."""
     number = 0
     while bar < end:
         begin, after = bar + 1, _next_bar(out, bar + 1, end)

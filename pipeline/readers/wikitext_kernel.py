@@ -20,17 +20,25 @@ from pipeline.readers.wikitext_closing import (
     close_conversion,
     close_link,
     close_template,
-    hash_of,
     is_blank,
     move,
 )
+from pipeline.readers.wikitext_tags import (
+    AT,
+    FRESH,
+    HEAD_END,
+    HEAD_LEVEL,
+    HEAD_LINE,
+    HEAD_OUT,
+    HEADINGS,
+    OPEN,
+    OUT,
+    byte_at,
+    put,
+    read_tag,
+)
 
 DEPTH, HEADS = 128, 64
-SKIP, VERBATIM, LINE, CELL, INLINE = 1, 2, 3, 4, 5
-TAGS, MOST_TAG = 1, 2000  # the kind of names that are tags; bytes of a tag
-# Places in the state: where the pass is, how much was written, constructs open, headings open, where a heading that has
-# begun ends and its line, its level and where its output began, whether a line begins.
-AT, OUT, OPEN, HEADINGS, HEAD_END, HEAD_LINE, HEAD_LEVEL, HEAD_OUT, FRESH = range(9)
 
 
 @njit(cache=True, nogil=True)
@@ -70,25 +78,13 @@ def as_plain(data: Any, out: Any, names: Any, actions: Any) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _put(out: Any, s: Any, byte: int) -> None:
-    out[s[OUT]] = byte
-    s[OUT] += 1
-
-
-@njit(cache=True, nogil=True)
-def _byte(data: Any, at: int) -> int:
-    """Return a byte, 0 outside."""
-    return data[at] if 0 <= at < len(data) else 0
-
-
-@njit(cache=True, nogil=True)
 def _push(data: Any, out: Any, s: Any, frames: Any, kind: int, width: int) -> None:
     """Begin a construct whose opening mark has this many bytes; the mark stays until it closes."""
     if s[OPEN] < DEPTH:
         frames[s[OPEN], 0], frames[s[OPEN], 1], frames[s[OPEN], 2] = kind, s[OUT], 0
         s[OPEN] += 1
     for i in range(width):
-        _put(out, s, data[s[AT] + i])
+        put(out, s, data[s[AT] + i])
     s[AT] += width
 
 
@@ -102,9 +98,9 @@ def _line_head(data: Any, out: Any, s: Any, frames: Any, heads: Any) -> bool:
     """Read the marks at the head of a line; True where the pass has moved on."""
     at = s[AT]
     look = at
-    while _byte(data, look) in (32, 9, 58):
+    while byte_at(data, look) in (32, 9, 58):
         look += 1
-    first, second = _byte(data, look), _byte(data, look + 1)
+    first, second = byte_at(data, look), byte_at(data, look + 1)
     if first == 123 and second == 124:  # {|
         s[AT] = look
         if s[OPEN] < DEPTH:
@@ -121,14 +117,14 @@ def _line_head(data: Any, out: Any, s: Any, frames: Any, heads: Any) -> bool:
             return True
     if s[OPEN] == 0 and data[at] == 61 and _begin_heading(data, out, s, heads):
         return True
-    if data[at] == 45 and _byte(data, at + 1) == 45 and _byte(data, at + 2) == 45 and _byte(data, at + 3) == 45:
-        while _byte(data, s[AT]) == 45:
+    if data[at] == 45 and byte_at(data, at + 1) == 45 and byte_at(data, at + 2) == 45 and byte_at(data, at + 3) == 45:
+        while byte_at(data, s[AT]) == 45:
             s[AT] += 1
         return True
     if data[at] in (42, 35, 58, 59):  # * # : ;
-        while _byte(data, at) in (42, 35, 58, 59):
+        while byte_at(data, at) in (42, 35, 58, 59):
             at += 1
-        while _byte(data, at) in (32, 9):
+        while byte_at(data, at) in (32, 9):
             at += 1
         s[AT] = at
         return True
@@ -147,7 +143,7 @@ def _skip_line(data: Any, s: Any) -> None:
 @njit(cache=True, nogil=True)
 def _table_line(data: Any, out: Any, s: Any, frames: Any) -> None:
     """Read the mark of a row, a caption, a cell or the end of a table, at the head of a line."""
-    top, second = s[OPEN] - 1, _byte(data, s[AT] + 1)
+    top, second = s[OPEN] - 1, byte_at(data, s[AT] + 1)
     bar = data[s[AT]] == 124
     if bar and second == 125:  # |}
         s[AT] += 2
@@ -170,7 +166,7 @@ def _cell(data: Any, out: Any, s: Any, frames: Any) -> None:
     if frames[top, 2]:
         while s[OUT] > frames[top, 1] and out[s[OUT] - 1] in (10, 32):
             s[OUT] -= 1
-        _put(out, s, 9)
+        put(out, s, 9)
     frames[top, 2] = 1
     _skip_attributes(data, s)
 
@@ -180,14 +176,14 @@ def _skip_attributes(data: Any, s: Any) -> None:
     """Move behind the attributes of a cell, which one bar ends, and behind blanks."""
     at, size = s[AT], len(data)
     while at < size and data[at] != 10:
-        byte, after = data[at], _byte(data, at + 1)
+        byte, after = data[at], byte_at(data, at + 1)
         if (byte in (91, 123) and after == byte) or (byte in (124, 33) and after == byte):
             break
         if byte == 124:
             s[AT] = at + 1
             break
         at += 1
-    while _byte(data, s[AT]) in (32, 9):
+    while byte_at(data, s[AT]) in (32, 9):
         s[AT] += 1
 
 
@@ -247,14 +243,14 @@ def _drop_empty(out: Any, s: Any, heads: Any, level: int) -> None:
 def _mark(data: Any, out: Any, s: Any, frames: Any, names: Any, actions: Any, never: Any) -> None:
     """Read a byte that may be a mark, and what belongs to it."""
     at = s[AT]
-    byte, after, top = data[at], _byte(data, at + 1), _top(s, frames)
+    byte, after, top = data[at], byte_at(data, at + 1), _top(s, frames)
     if byte == 10:
         _line_break(data, out, s, frames)
     elif byte == 123 and after == 123:  # {{
         _push(data, out, s, frames, TEMPLATE, 2)
     elif byte == 91 and after == 91:  # [[
         _push(data, out, s, frames, LINK, 2)
-    elif byte == 45 and after == 123 and _byte(data, at + 2) != 123:  # -{
+    elif byte == 45 and after == 123 and byte_at(data, at + 2) != 123:  # -{
         _push(data, out, s, frames, CONVERSION, 2)
     elif byte == 91 and _is_address(data, at + 1):
         _external(data, out, s, frames)
@@ -269,7 +265,7 @@ def _mark(data: Any, out: Any, s: Any, frames: Any, names: Any, actions: Any, ne
         close_link(out, s, frames[s[OPEN], 1], names, actions)
         s[AT] += 2
     elif byte == 124 and top in (TEMPLATE, LINK, CONVERSION):
-        _put(out, s, BAR)
+        put(out, s, BAR)
         s[AT] += 1
     elif (byte == 124 or byte == 33) and after == byte and top == TABLE:
         s[AT] += 2
@@ -277,20 +273,20 @@ def _mark(data: Any, out: Any, s: Any, frames: Any, names: Any, actions: Any, ne
     elif byte == 39 and after == 39:
         _quotes(data, out, s)
     elif byte == 60:
-        _tag(data, out, s, names, actions, never)
+        read_tag(data, out, s, names, actions, never)
     elif byte == 95 and after == 95 and _switch(data, s):
         pass
     else:
-        _put(out, s, byte)
+        put(out, s, byte)
         s[AT] += 1
 
 
 @njit(cache=True, nogil=True)
 def _line_break(data: Any, out: Any, s: Any, frames: Any) -> None:
     """Write a line's end; an address ends with it, a link with an empty line."""
-    while _top(s, frames) == EXTERNAL or (_top(s, frames) == LINK and _byte(data, s[AT] + 1) == 10):
+    while _top(s, frames) == EXTERNAL or (_top(s, frames) == LINK and byte_at(data, s[AT] + 1) == 10):
         s[OPEN] -= 1
-    _put(out, s, 10)
+    put(out, s, 10)
     s[AT] += 1
     s[FRESH] = 1
 
@@ -299,17 +295,17 @@ def _line_break(data: Any, out: Any, s: Any, frames: Any) -> None:
 def _is_address(data: Any, at: int) -> bool:
     """Say whether `http`, `ftp`, `mailto:` or `//` stands here."""
     first, second, third, fourth = (
-        _byte(data, at) | 32,
-        _byte(data, at + 1) | 32,
-        _byte(data, at + 2) | 32,
-        _byte(data, at + 3) | 32,
+        byte_at(data, at) | 32,
+        byte_at(data, at + 1) | 32,
+        byte_at(data, at + 2) | 32,
+        byte_at(data, at + 3) | 32,
     )
     if first == 47 and second == 47:
         return True
     if first == 104 and second == 116 and third == 116 and fourth == 112:
         return True
     return (first == 102 and second == 116 and third == 112) or (
-        first == 109 and second == 97 and third == 105 and fourth == 108 and _byte(data, at + 6) == 58
+        first == 109 and second == 97 and third == 105 and fourth == 108 and byte_at(data, at + 6) == 58
     )
 
 
@@ -319,13 +315,13 @@ def _external(data: Any, out: Any, s: Any, frames: Any) -> None:
     at, size = s[AT] + 1, len(data)
     while at < size and data[at] not in (32, 9, 10, 93):
         at += 1
-    if _byte(data, at) == 93:
+    if byte_at(data, at) == 93:
         s[AT] = at + 1
-    elif _byte(data, at) in (32, 9):
+    elif byte_at(data, at) in (32, 9):
         _push(data, out, s, frames, EXTERNAL, 1)
         s[AT] = at + 1
     else:
-        _put(out, s, 91)
+        put(out, s, 91)
         s[AT] += 1
 
 
@@ -337,7 +333,7 @@ def _close_braces(out: Any, s: Any, frames: Any, names: Any, actions: Any, after
     while found >= 0 and frames[found, 0] != kind:
         found -= 1
     if found < 0:
-        _put(out, s, 125)
+        put(out, s, 125)
         s[AT] += 1
         return
     s[OPEN] = found
@@ -352,11 +348,11 @@ def _close_braces(out: Any, s: Any, frames: Any, names: Any, actions: Any, after
 def _quotes(data: Any, out: Any, s: Any) -> None:
     """Drop the marks of italics and bold; what is more than five or four is an apostrophe."""
     count = 0
-    while _byte(data, s[AT] + count) == 39:
+    while byte_at(data, s[AT] + count) == 39:
         count += 1
     literal = 1 if count == 4 else max(0, count - 5)
     for _ in range(literal):
-        _put(out, s, 39)
+        put(out, s, 39)
     s[AT] += count
 
 
@@ -364,89 +360,12 @@ def _quotes(data: Any, out: Any, s: Any) -> None:
 def _switch(data: Any, s: Any) -> bool:
     """Move behind a switch such as `__NOTOC__`."""
     at = s[AT] + 2
-    while 65 <= _byte(data, at) <= 90:
+    while 65 <= byte_at(data, at) <= 90:
         at += 1
-    if at > s[AT] + 4 and _byte(data, at) == 95 and _byte(data, at + 1) == 95:
+    if at > s[AT] + 4 and byte_at(data, at) == 95 and byte_at(data, at + 1) == 95:
         s[AT] = at + 2
         return True
     return False
-
-
-@njit(cache=True, nogil=True)
-def _tag(data: Any, out: Any, s: Any, names: Any, actions: Any, never: Any) -> None:
-    """Read a tag or comment; what is none stays."""
-    at, size = s[AT], len(data)
-    if _byte(data, at + 1) == 33 and _byte(data, at + 2) == 45 and _byte(data, at + 3) == 45:
-        _comment(data, out, s)
-        return
-    begin = at + 1 + (_byte(data, at + 1) == 47)
-    end = begin
-    while (
-        (97 <= (_byte(data, end) | 32) <= 122)
-        or 48 <= _byte(data, end) <= 57
-        or (end > begin and _byte(data, end) == 45)
-    ):
-        end += 1
-    name = hash_of(data, begin, end, TAGS)
-    place = np.searchsorted(names, name)
-    after = _byte(data, end)
-    last = end
-    while last < size and last - at < MOST_TAG and data[last] != 62 and data[last] != 60:
-        last += 1
-    known = end > begin and place < len(names) and names[place] == name
-    if not known or after not in (32, 9, 10, 47, 62) or last >= size or data[last] != 62:
-        _put(out, s, 60)
-        s[AT] += 1
-        return
-    action = actions[place]
-    s[AT] = last + 1
-    whole = data[last - 1] == 47
-    opening = begin == at + 1
-    if action == LINE:
-        if s[OUT] and out[s[OUT] - 1] != 10:
-            _put(out, s, 10)
-    elif action == CELL:
-        if opening and s[OUT] and out[s[OUT] - 1] != 10:
-            _put(out, s, 9)
-    elif action in (SKIP, VERBATIM) and opening and not whole and not never[place]:
-        _element(data, out, s, begin, end, action, never, place)
-
-
-@njit(cache=True, nogil=True)
-def _comment(data: Any, out: Any, s: Any) -> None:
-    """Move behind a comment, and behind the end of its line where nothing else stands on it."""
-    alone = s[OUT] == 0 or out[s[OUT] - 1] == 10
-    at, size = s[AT] + 4, len(data)
-    while at < size and not (data[at] == 62 and data[at - 1] == 45 and data[at - 2] == 45 and at >= s[AT] + 6):
-        at += 1
-    s[AT] = min(size, at + 1)
-    if alone and _byte(data, s[AT]) == 10:
-        s[AT] += 1
-        s[FRESH] = 1
-
-
-@njit(cache=True, nogil=True)
-def _element(data: Any, out: Any, s: Any, begin: int, end: int, action: int, never: Any, place: int) -> None:
-    """Move behind the closing tag of an element whose inside is dropped or shown as it is."""
-    size, width = len(data), end - begin
-    at = s[AT]
-    while at < size:
-        if data[at] == 60 and _byte(data, at + 1) == 47:
-            same = 0
-            while same < width and _byte(data, at + 2 + same) | 32 == data[begin + same] | 32:
-                same += 1
-            if same == width:
-                break
-        at += 1
-    if at >= size:
-        never[place] = 1
-        return
-    if action == VERBATIM:
-        for i in range(s[AT], at):
-            _put(out, s, data[i])
-    while at < size and data[at] != 62:
-        at += 1
-    s[AT] = min(size, at + 1)
 
 
 @njit(cache=True, nogil=True)
