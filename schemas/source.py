@@ -109,6 +109,10 @@ class Limits(BaseModel):
     record_bytes: int = Field(64 << 20, gt=0, description="largest single document before decoding")
     unpacked_bytes: int = Field(16 << 30, gt=0, description="largest unpacked size of a compressed file")
     ratio: int = Field(200, gt=1, description="largest unpacked size as a multiple of the packed one, past 64 MiB")
+    seconds: int = Field(
+        120, gt=0, description="CPU time for a file that is read in a process of its own; a second more a MiB"
+    )
+    memory_bytes: int = Field(1 << 30, gt=0, description="memory of such a process, beyond what it held before")
 
 
 @dataclass(frozen=True, slots=True)

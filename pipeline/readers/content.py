@@ -38,11 +38,12 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The unpacked bytes of a file; `damage` says why the stream ended early."""
+    """The unpacked bytes of a file; `damage`: why the stream ended early; `descriptor`: what they are mapped from."""
 
     data: Data
     packing: str | None = None
     damage: str | None = None
+    descriptor: int | None = None
 
 
 @contextmanager
@@ -59,13 +60,13 @@ def opened(file: InputFile, limits: Limits) -> Iterator[Content]:
         stream.seek(0)
         packing = next((name for name, (magic, _) in PACKINGS.items() if head.startswith(magic)), None)
         if packing is None:
-            with _mapped(stream) as data:
-                yield Content(data)
+            with _mapped(stream) as (data, descriptor):
+                yield Content(data, descriptor=descriptor)
             return
         with _Spool(file.path) as spool:
             damage = _unpack(stream, packing, spool, limits)
-            with _mapped(spool) as data:
-                yield Content(data, packing, damage)
+            with _mapped(spool) as (data, descriptor):
+                yield Content(data, packing, damage, descriptor)
 
 
 def first_bytes(path: str, count: int) -> bytes:
@@ -131,14 +132,15 @@ class _Spool(SpooledTemporaryFile[bytes]):
 
 
 @contextmanager
-def _mapped(stream: Any) -> Iterator[Data]:
+def _mapped(stream: Any) -> Iterator[tuple[Data, int | None]]:
+    """Give the bytes of a stream, and the descriptor they are mapped from where they are."""
     size = stream.seek(0, 2)
     stream.seek(0)
     if size <= SMALL or (isinstance(stream, SpooledTemporaryFile) and size <= IN_MEMORY):
-        yield stream.read()
+        yield stream.read(), None
         return
     with Window(stream.fileno(), 0, access=ACCESS_READ) as data:
-        yield data
+        yield data, stream.fileno()
 
 
 class Window(mmap):

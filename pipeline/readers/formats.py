@@ -13,12 +13,26 @@ from pipeline.readers.encoding import Data
 
 PACKED = {"gz": "gz", "gzip": "gz", "zst": "zst", "zstd": "zst", "bz2": "bz2", "xz": "xz"}
 JUNK = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".localized", ".gitkeep", ".gitignore"})
+MEBI = 1 << 20
+OLE = bytes.fromhex("d0cf11e0a1b11ae1")
+WORD, WORKBOOK, LOCKED = (name.encode("utf-16-le") for name in ("WordDocument", "Workbook", "EncryptedPackage"))
+# A zip package says what it is in a first, unpacked member (ODF 1.3 part 2, 3.3; EPUB OCF 3.3, 4.2) or by its parts.
+ZIPPED_TYPE = re.compile(rb"PK\x03\x04.{22}\x08\x00..mimetype(application/[a-z.+-]+)", re.DOTALL)
+ZIPPED_TYPES = {
+    b"application/epub+zip": "epub",
+    b"application/vnd.oasis.opendocument.text": "odt",
+    b"application/vnd.oasis.opendocument.presentation": "odp",
+    b"application/vnd.oasis.opendocument.spreadsheet": "ods",
+}
+OFFICE_TYPES = re.compile(rb"PK\x01\x02.{42}\[Content_Types\]\.xml", re.DOTALL)
+OFFICE_PART = re.compile(rb"PK\x01\x02.{42}(word|xl|ppt)/", re.DOTALL)
+OFFICE_PARTS = {b"word": "docx", b"xl": "xlsx", b"ppt": "pptx"}
 MEDIAWIKI = re.compile(r"wiki.*(pages|articles|meta|dump)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format by its name; `magic` and `remedy` where it is known but not read yet."""
+    """A format by its name; `magic`: the first bytes it must have; `remedy` where it is known but not read yet."""
 
     name: str
     magic: bytes = b""
@@ -62,6 +76,41 @@ def unsupported(name: str) -> Format | None:
 def kind_of_bytes(head: bytes) -> str:
     """Return what binary file begins with these bytes, e.g. 'a PNG image', or empty."""
     return next((what for pattern, what in _magic() if pattern.match(head)), "")
+
+
+def proven_format(data: Data) -> str:
+    """Return the format that the content itself proves, whatever it is named; empty where it proves none."""
+    head = data[:64]
+    if head.startswith(b"PAR1") and data[-4:] == b"PAR1":
+        return "parquet"
+    if head.startswith(b"%PDF-"):
+        return "pdf"
+    if head.startswith(b"{\\rtf"):
+        return "rtf"
+    if head.startswith(OLE):
+        return "xls" if data.find(WORKBOOK) >= 0 > data.find(WORD) else ""
+    if not head.startswith(b"PK\x03\x04"):
+        return ""
+    said = ZIPPED_TYPE.match(data[:256])
+    if said:
+        return ZIPPED_TYPES.get(said[1], "")
+    directory = data[max(0, len(data) - MEBI) :]
+    part = OFFICE_PART.search(directory) if OFFICE_TYPES.search(directory) else None
+    return OFFICE_PARTS[part[1]] if part else ""
+
+
+def misnamed(data: Data, base: str) -> str:
+    """Return why content cannot be of the format that its name says; empty where it can."""
+    head = data[:64]
+    if base == "parquet":
+        return ""
+    known = next((known for known in known_formats().values() if known.name == base and known.magic), None)
+    if known and (head.lstrip().startswith(known.magic) or (base == "pdf" and known.magic in data[:1024])):
+        return ""
+    found = kind_of_bytes(head) or ("" if not known else "something else" if head else "nothing (0 bytes)")
+    if head.startswith(OLE) and data.find(LOCKED) >= 0:
+        return f"a {base} file locked with a password; save it without one"
+    return found and f"named as {base} but the content is {found}; give it its right name or remove it"
 
 
 def sniff(data: Data) -> str:

@@ -58,7 +58,12 @@ def main_text(body: Any) -> str:
     text = _chosen(page)
     if text:
         return text
-    return "\n".join(_cut(body, skip=False).lines)
+    return "\n".join(lines_of(body))
+
+
+def lines_of(body: Any) -> list[str]:
+    """Return all lines of a parsed body, whatever they are; for books and letters, which have no frame."""
+    return _cut(body, skip=False).lines
 
 
 def _chosen(page: Page) -> str:

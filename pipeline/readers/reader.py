@@ -4,7 +4,7 @@ A reader is a step: defining a subclass of `Reader` registers it. It never raise
 whose message becomes the file's reason; what it yielded before stays.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -46,8 +46,8 @@ class Bad(NamedTuple):
 class Intake:
     """What a reader is told (`uri`, `fields`, `limits`) and what it tells about the file (the rest).
 
-    `losses` are reasons why the file was not read in full; each makes the outcome `partial`. `notes` say what is no
-    document of it, and change no outcome.
+    `losses` are reasons why the file was not read in full; each makes the outcome `partial`. `nothing` is the reason
+    of a file that is sound and yet gave no record. `notes` say what is no document of it, and change no outcome.
     """
 
     uri: str
@@ -58,6 +58,7 @@ class Intake:
     bom: bool | None = None
     evidence: str | None = None
     losses: list[str] = field(default_factory=list)
+    nothing: str = "no text in it"
     notes: list[str] = field(default_factory=list)
 
 
@@ -102,6 +103,29 @@ def whole_text(content: Content, intake: Intake, hint: str | None = None) -> str
     return decode(content.data, decided(content, intake, hint))
 
 
+def collected(lines: Iterable[str], intake: Intake) -> str:
+    """Return the lines of one document that are not blank; damage behind the first of them is noted as a loss.
+
+    Raises Unreadable past the limit on a record, and what `lines` raises before it gave any.
+    """
+    kept: list[str] = []
+    size, most = 0, intake.limits.record_bytes
+    try:
+        for line in lines:
+            if line.strip():
+                kept.append(line.rstrip())
+                size += len(line.encode("utf-8", "surrogatepass")) + 1
+                if size > most:
+                    break
+    except Unreadable as error:
+        if not kept:
+            raise
+        intake.losses.append(str(error))
+    if size > most:
+        raise Unreadable(f"one document of more than limits.record_bytes {most:,}; split the file or raise the limit")
+    return "\n".join(kept)
+
+
 def record_of(number: int, row: dict[str, Any], columns: Columns) -> Record | Bad:
     """Return the record that a row of named values makes, or why it makes none."""
     values = [row.get(name) for name in columns.text]
@@ -130,6 +154,15 @@ def within(record: Record | Bad, limits: Limits) -> Record | Bad:
             reason = f"a record of {size:,} bytes, over limits.record_bytes {limits.record_bytes:,}"
             return Bad(record.record, reason, excerpt(record.text))
     return record
+
+
+def encodable(text: str) -> str:
+    """Join surrogate pairs, and replace lone surrogates, which no UTF-8 can hold."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
 
 
 def excerpt(value: Any) -> str:

@@ -22,8 +22,9 @@ from xxhash import xxh3_128_digest
 import pipeline.readers
 from pipeline.readers.block import Block
 from pipeline.readers.content import PACKINGS, Content, Unreadable, first_bytes, opened
-from pipeline.readers.formats import detect_format, kind_of_bytes, sniff, unsupported
-from pipeline.readers.reader import Bad, Intake, Reader, Record, excerpt
+from pipeline.readers.formats import detect_format, kind_of_bytes, misnamed, proven_format, sniff, unsupported
+from pipeline.readers.isolation import read_records
+from pipeline.readers.reader import Bad, Intake, Reader, Record, encodable, excerpt
 from pipeline.step import of_role
 from schemas.decision import Outcome
 from schemas.document import DOCUMENT, document_id
@@ -142,9 +143,9 @@ class Reading:
             self._bad(Bad(item.record, f"the id '{excerpt(key)}' occurs again in this file", excerpt(text)))
             return None
         raw = self._raw_ids and item.key is not None
-        identity = _encodable(key) if raw else document_id(self._source.id, key)
+        identity = encodable(key) if raw else document_id(self._source.id, key)
         origin = (self._source.id, self._file.uri, item.record)
-        title, url = (None if value is None else _encodable(value) for value in (item.title, item.url))
+        title, url = (None if value is None else encodable(value) for value in (item.title, item.url))
         return (identity, text, title, *origin, url, item.original_time, item.last_modified_time)
 
     def _is_new(self, key: str) -> bool:
@@ -156,7 +157,7 @@ class Reading:
 
     def _bad(self, bad: Bad) -> None:
         row = {"source": self._source.id, "uri": self._file.uri, **bad._asdict()}
-        self.quarantine.append({**row, "excerpt": _encodable(bad.excerpt)})
+        self.quarantine.append({**row, "excerpt": encodable(bad.excerpt)})
 
     def _batch(self, rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
         self._records += len(rows)
@@ -179,7 +180,7 @@ class Reading:
             outcome = Outcome.PARTIAL if lost else Outcome.OK
         else:
             outcome = Outcome.FAILED if lost else Outcome.EMPTY
-            reasons.append("" if lost else "no text in it")
+            reasons.append("" if lost else self._intake.nothing)
         reasons += self._intake.notes
         intake, file = self._intake, self._file
         self.outcome = {
@@ -194,7 +195,7 @@ class Reading:
             "bad_records": bad,
             "bytes": file.bytes,
             "sha256": file.sha256 if len(file.sha256) == SHA256 else None,
-            "reason": _encodable("; ".join(reason for reason in reasons if reason)),
+            "reason": encodable("; ".join(reason for reason in reasons if reason)),
         }
 
 
@@ -260,16 +261,7 @@ def normalised(text: str) -> str:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
         text = text.replace("\0", "")
-    return _encodable(text.removeprefix("\ufeff"))
-
-
-def _encodable(text: str) -> str:
-    """Join surrogate pairs, and replace lone surrogates, which no UTF-8 can hold."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
+    return encodable(text.removeprefix("\ufeff"))
 
 
 @cache
@@ -296,12 +288,9 @@ def _refuse_unread(file: InputFile, name: str) -> None:
 
 def _records(content: Content, source: Source, intake: Intake) -> Iterator[Record | Bad | Block]:
     """Yield the records of an opened file by the reader that its name or, where that says nothing, its content asks."""
-    base = intake.format.split(".")[0]
-    head = content.data[:64]
-    if head.startswith(b"PAR1") and content.data[-4:] == b"PAR1":
-        base = "parquet"
-    elif (what := kind_of_bytes(head)) and base != "parquet":
-        raise Unreadable(f"named as {intake.format} but the content is {what}; give it its right name or remove it")
+    base = proven_format(content.data) or intake.format.split(".")[0]
+    if reason := misnamed(content.data, base):
+        raise Unreadable(reason)
     reader = _reader(source.reader, base)
     if reader is None:
         base = sniff(content.data)
@@ -311,7 +300,7 @@ def _records(content: Content, source: Source, intake: Intake) -> Iterator[Recor
     if content.damage:
         intake.losses.append(content.damage)
     if len(content.data) or base == "parquet":
-        yield from reader.records(content, intake)
+        yield from read_records(reader, content, intake)
 
 
 def _reader(kind: str, base: str) -> Reader | None:

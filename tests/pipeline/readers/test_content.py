@@ -103,8 +103,9 @@ def test_an_address_is_read_through_fsspec(tmp_path):
 def test_a_mapped_file_lets_go_of_what_it_has_shown(tmp_path: Path) -> None:
     path = tmp_path / "large.txt"
     path.write_bytes((b"x" * (1 << 20) + b"\n") * 8)
-    with path.open("rb") as stream, module._mapped(stream) as data:
+    with path.open("rb") as stream, module._mapped(stream) as (data, descriptor):
         assert isinstance(data, module.Window)
+        assert descriptor == stream.fileno()
         assert data.find(b"\n") == 1 << 20
         assert data.find(b"\n", (1 << 20) + 1) == (2 << 20) + 1
         assert data.find(b"missing") == -1

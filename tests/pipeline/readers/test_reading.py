@@ -34,8 +34,7 @@ def jsonl(*rows):
         ("a.parquet", b"PAR1 and no more", "failed", "Parquet"),
         (".DS_Store", b"\0\0\0\1Bud1", "skipped", "operating-system file"),
         ("Thumbs.db", b"\xd0\xcf\x11\xe0", "skipped", "operating-system file"),
-        ("a.docx", b"PK\x03\x04", "skipped", "docx is not supported yet; convert to txt or html"),
-        ("a.srt", b"1\n", "skipped", "convert to txt"),
+        ("a.doc", b"\xd0\xcf\x11\xe0", "skipped", "doc is not supported yet; convert to txt or html"),
         ("a.warc.gz", gzip.compress(b"WARC/1.0", mtime=0), "skipped", "warc.gz is not supported yet"),
         ("文字.docx", "不是文档".encode("gb18030"), "failed", "named as docx"),
         ("~$锁.docx", b"\x05user" + bytes(157), "failed", "named as docx"),
@@ -207,9 +206,9 @@ def test_a_missing_file_is_failed_not_raised(tmp_path):
     assert "cannot be opened" in reading.outcome["reason"]
 
 
-@pytest.mark.parametrize(("name", "outcome"), [("a.txt", "ok"), ("a.docx", "skipped")])
+@pytest.mark.parametrize(("name", "outcome"), [("a.txt", "ok"), ("a.doc", "skipped")])
 def test_a_file_at_an_address_is_judged_like_a_local_one(tmp_path, name, outcome):
-    (tmp_path / name).write_bytes(b"PK\x03\x04" if name == "a.docx" else "远处的文字。".encode())
+    (tmp_path / name).write_bytes(b"\xd0\xcf\x11\xe0" if name == "a.doc" else "远处的文字。".encode())
     source = Source(id="s", path=".", license="CC0-1.0")
     reading = read_file(InputFile("s", name, f"file://{tmp_path}/{name}", 1, ""), source, Limits())
     list(reading)

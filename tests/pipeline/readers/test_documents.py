@@ -1,0 +1,133 @@
+"""Documents that real producers made (documents/make.sh), and broken ones."""
+
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from pipeline.readers.numbering import counted, formatted
+from schemas.source import Limits
+
+HERE = Path(__file__).parent / "documents"
+BRIDGE = "河上有一座老石桥，桥面被一代又一代人的脚步磨得发亮。春天一到，桥边的柳树就绿了，孩子们放学以后"
+
+
+def document(name):
+    return (HERE / name).read_bytes()
+
+
+def packed(**members):
+    stream = BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in members.items():
+            archive.writestr(name.replace("__", "/").replace("_xml", ".xml"), text)
+    return stream.getvalue()
+
+
+def word(body, **members):
+    main = f'<w:document xmlns:w="w"><w:body>{body}</w:body></w:document>'
+    return packed(**{"[Content_Types]_xml": "<Types/>", "word__document_xml": main, **members})
+
+
+@pytest.mark.parametrize("name", ["pandoc.docx", "office.docx", "pandoc.epub", "pandoc2.epub"])
+def test_a_document_is_one_record_with_title_text_table_and_note(read, name):
+    found = read(name, document(name))
+    assert found.outcome["outcome"] == "ok"
+    assert found.outcome["format"] == name.split(".")[1]
+    (row,) = found.rows
+    assert row["title"] == "石桥村的春天"
+    assert row["original_time"] is not None
+    assert BRIDGE in row["text"]
+    assert "2021\t八百斤\t十二万元" in row["text"].split("\n")
+    assert "石匠的名字没有留下来" in row["text"]
+    assert row["text"].index("第一章") < row["text"].index("第二章")
+
+
+@pytest.mark.parametrize("name", ["pandoc.docx", "pandoc.epub"])
+def test_a_document_is_known_by_its_content(read, name):
+    found = read("没有后缀", document(name))
+    assert (found.outcome["outcome"], found.outcome["format"]) == ("ok", name.split(".")[1])
+
+
+@pytest.mark.parametrize("name", ["pandoc.docx", "pandoc.epub"])
+def test_a_document_that_is_cut_off_fails(read, name):
+    found = read(name, document(name)[:3000])
+    assert found.outcome["outcome"] == "failed"
+    assert "fetch it again" in found.outcome["reason"]
+
+
+def test_damage_in_a_member_is_told(read):
+    data = bytearray(document("pandoc.docx"))
+    at = data.find(b"word/document.xml") + 100
+    data[at : at + 40] = bytes(40)
+    found = read("a.docx", bytes(data))
+    assert found.outcome["outcome"] in ("failed", "partial")
+    assert "fetch it again" in found.outcome["reason"]
+
+
+def test_a_package_without_its_main_part_fails(read):
+    assert "give it its right name" in read("a.docx", packed(a_xml="<a/>")).outcome["reason"]
+    assert read("a.epub", packed(a_xml="<a/>")).outcome["outcome"] == "failed"
+
+
+def test_a_bomb_is_refused(read, monkeypatch):
+    monkeypatch.setattr("pipeline.readers.package.IN_MEMORY", 1 << 20)
+    found = read("a.docx", word("<w:p><w:r><w:t>" + "大" * 2_000_000 + "</w:t></w:r></w:p>"), limits=Limits(ratio=2))
+    assert found.outcome["outcome"] == "failed"
+    assert "limits.ratio" in found.outcome["reason"]
+
+
+def test_entities_are_never_expanded(read):
+    lol = "".join(f'<!ENTITY a{i} "{f"&a{i - 1};" * 10 if i else "笑"}">' for i in range(10))
+    main = f'<!DOCTYPE x [{lol}<!ENTITY f SYSTEM "file:///etc/passwd">]><d xmlns:w="w"><w:body><w:p><w:r><w:t>字&a9;&f;</w:t></w:r></w:p></w:body></d>'
+    found = read("a.docx", packed(**{"[Content_Types]_xml": "<Types/>", "word__document_xml": main}))
+    assert "".join(found.texts) in ("", "字")
+
+
+def test_what_is_deleted_hidden_or_doubled_is_left_out(read):
+    body = (
+        "<w:p><w:r><w:t>留</w:t></w:r><w:del><w:r><w:delText>删</w:delText></w:r></w:del>"
+        "<w:r><w:rPr><w:vanish/></w:rPr><w:t>藏</w:t></w:r><w:ins><w:r><w:t>下</w:t></w:r></w:ins>"
+        "<w:r><w:ruby><w:rt><w:r><w:t>zi</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>字</w:t></w:r></w:rubyBase></w:ruby>"
+        "</w:r><w:r><w:instrText>PAGE</w:instrText></w:r></w:p>"
+        '<w:p><w:pPr><w:pStyle w:val="TOC1"/></w:pPr><w:r><w:t>目录 1</w:t></w:r></w:p>'
+    )
+    styles = '<w:styles xmlns:w="w"><w:style w:styleId="TOC1"><w:name w:val="toc 1"/></w:style></w:styles>'
+    relations = (
+        '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+        '<Relationship Id="a" Type="x/styles" Target="styles.xml"/></Relationships>'
+    )
+    members = {"word___rels__document_xml.rels": relations, "word__styles_xml": styles}
+    assert read("a.docx", word(body, **members)).texts == ["留下字"]
+
+
+@pytest.mark.parametrize(
+    ("number", "form", "text"),
+    [(3, "decimal", "3"), (12, "chineseCounting", "十二"), (3, "upperRoman", "III"), (27, "lowerLetter", "aa"),
+     (2, "ideographTraditional", "乙"), (7, "decimalZero", "07"), (105, "chineseLegalSimplified", "壹佰零伍")],
+)  # fmt: skip
+def test_numbers_are_written_as_word_writes_them(number, form, text):
+    assert formatted(number, form) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(1, "一"), (10, "十"), (20, "二十"), (110, "一百一十"), (1005, "一千〇五")]
+)
+def test_numbers_are_counted_in_chinese(number, text):
+    assert counted(number) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("a.srt", "1\n00:00:01,000 --> 00:00:02,000\n<i>春天</i>\n\n2\n00:00:03,000 --> 00:00:04,000\n来了。\n", "春天来了。"),
+        ("b.srt", "1\n00:00:01,000 --> 00:00:02,000\n春天\n\n2\n00:00:03,000 --> 00:00:04,000\n花开\n", "春天\n花开"),
+        ("a.vtt", "WEBVTT\n\nNOTE 注\n\n00:01.000 --> 00:02.000 align:start\n<c.x>花</c>开了。\n\nNOTE 不读\n", "花开了。"),
+        ("c.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\n一行\n\n00:02.000 --> 00:03.000\n一行\n二行\n", "一行\n二行"),
+        ("d.srt", "1\n00:00:01,000 --> 00:00:02,000\n花开了。\nFlowers bloom.\n", "花开了。\nFlowers bloom."),
+        ("a.ass", "[Events]\nDialogue: 0,0:00:01.00,0:00:02.00,D,,0,0,0,,{\\an8}你好，\\N世界。\n", "你好，世界。"),
+    ],
+)  # fmt: skip
+def test_subtitles_are_what_is_said(read, name, content, text):
+    assert read(name, content.encode()).texts == [text]
