@@ -40,7 +40,10 @@ SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 class Fields(BaseModel):
-    """Which field of a record (JSON key, table column) holds what; None lets the reader look for the usual names."""
+    """Which field of a record (JSON key, table column) holds what; None lets the reader look for the usual names.
+
+    In JSON a name may lead into a record: `data.body.content`; `items[].text` joins the strings of a list by lines.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

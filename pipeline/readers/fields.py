@@ -5,7 +5,7 @@ record, so that all records of a file are read alike.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from email.utils import parsedate_to_datetime
@@ -47,6 +47,36 @@ def choose(fields: Fields, names: Iterable[str], textual: Iterable[str] | None =
 
 
 ROLES = ("title", "url", "original_time", "last_modified_time")
+
+
+def paths_of(fields: Fields) -> tuple[str, ...]:
+    """Return the names in a recipe that lead into a record: `data.body.content`, `items[].text`."""
+    text = [fields.text] if isinstance(fields.text, str) else fields.text or []
+    names = (*text, fields.id, *(getattr(fields, role) for role in ROLES))
+    return tuple(name for name in names if name is not None and ("." in name or "[]" in name))
+
+
+def with_paths(row: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
+    """Return the record with the values at these paths under their whole names; a key of that very name goes first.
+
+    `name[]` is every element of a list: their strings are joined by line breaks.
+    """
+    found = {path: value for path in paths if path not in row and (value := _at(row, path.split("."))) is not None}
+    return {**row, **found}
+
+
+def _at(value: Any, steps: Sequence[str]) -> Any:
+    """Return what stands at the end of a path, None for nothing."""
+    if not steps:
+        return value
+    name = steps[0].removesuffix("[]")
+    inner = value.get(name) if isinstance(value, Mapping) else None
+    if not steps[0].endswith("[]"):
+        return _at(inner, steps[1:])
+    if not isinstance(inner, list):
+        return None
+    values = [found for item in inner if (found := _at(item, steps[1:])) is not None]
+    return "\n".join(values) if values and all(isinstance(one, str) for one in values) else values or None
 
 
 def missing(fields: Fields, names: Iterable[str]) -> str:

@@ -114,13 +114,19 @@ def misnamed(data: Data, base: str) -> str:
 
 
 def sniff(data: Data) -> str:
-    """Return the format of content whose name says nothing: parquet, html, json, jsonl or txt."""
+    """Return the format of content whose name says nothing, as `detect_format` names formats; txt for none known."""
     head = data[:4096]
     if head.startswith(b"PAR1"):
         return "parquet"
     if re.match(rb"WARC/\d", head):
         return "warc"
+    if head.startswith(b"ARROW1\0\0"):
+        return "arrow"
+    if head.startswith(b"SQLite format 3\0"):
+        return "sqlite"
     text = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
+    if text.startswith((b"<mediawiki", b"<?xml")) and b"<mediawiki" in text:
+        return "mediawiki-xml"
     if text.startswith((b"<!doctype html", b"<html")) or (text.startswith(b"<") and b"<body" in text):
         return "html"
     if re.match(rb'\{\s*"', text):

@@ -22,7 +22,7 @@ from numba import njit
 from pipeline.readers.block import Block
 from pipeline.readers.content import Content, Unreadable
 from pipeline.readers.encoding import Encoding, blocks
-from pipeline.readers.fields import Columns, choose, missing
+from pipeline.readers.fields import Columns, choose, missing, paths_of, with_paths
 from pipeline.readers.lines import TooLong, byte_lines, text_lines
 from pipeline.readers.reader import Bad, Intake, Reader, Record, decided, excerpt, record_of, within
 
@@ -60,6 +60,7 @@ class Rows:
 
     def __init__(self, intake: Intake) -> None:
         self._fields = intake.fields
+        self._paths = paths_of(intake.fields)
         self.limit = intake.limits.record_bytes
         self._text: tuple[str, ...] | None = None
         self._columns: Columns | None = None
@@ -75,12 +76,15 @@ class Rows:
         """Return the record of a value, or why it makes none."""
         if not isinstance(value, dict):
             return Bad(number, f"a JSON {type(value).__name__} where an object should be", excerpt(value))
+        if self._paths:
+            value = with_paths(value, self._paths)
         names = tuple(value)
         columns = self._known.get(names) or self._choose(names)
         if columns is None:
             return Bad(number, missing(self._fields, names), excerpt(value))
         if self._columns is None and not isinstance(record := record_of(number, value, columns), Bad):
-            self._columns, self.types = columns, _types(columns, value)
+            # Arrow knows no paths: records with them are read one by one.
+            self._columns, self.types = columns, None if self._paths else _types(columns, value)
             return record
         return record_of(number, value, columns)
 
@@ -117,7 +121,7 @@ class Rows:
 
     def holds_text(self, value: dict[str, Any]) -> bool:
         """Say whether an object is a record rather than a frame round records."""
-        return choose(self._fields, value) is not None
+        return choose(self._fields, with_paths(value, self._paths)) is not None
 
     def _choose(self, names: tuple[str, ...]) -> Columns | None:
         fields = self._fields if self._text is None else self._fields.model_copy(update={"text": list(self._text)})

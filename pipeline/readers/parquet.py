@@ -38,27 +38,16 @@ class Parquet(Reader):
         if content.data[-8 - FOOTER_TAIL : -8] == bytes(FOOTER_TAIL):
             raise Unreadable("the footer of the Parquet file is overwritten with zeros; fetch the file again")
         schema = file.schema_arrow
-        columns = choose(intake.fields, schema.names, [field.name for field in schema if _textual(field.type)])
+        columns = choose(intake.fields, schema.names, [field.name for field in schema if textual(field.type)])
         if columns is None:
             raise Unreadable(missing(intake.fields, [f"{field.name} ({field.type})" for field in schema]))
-        wanted = [
-            name
-            for name in (
-                *columns.text,
-                columns.title,
-                columns.url,
-                columns.id,
-                columns.original_time,
-                columns.last_modified_time,
-            )
-            if name is not None
-        ]
+        wanted = named(columns)
         size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
         rows = max(1, min(4096, BATCH_BYTES * file.metadata.num_rows // max(1, size)))
         number = 0
         try:
             for batch in _ahead(file.iter_batches(rows, columns=wanted, use_threads=False)):
-                yield _block(batch, number, columns, intake)
+                yield block_of(batch, number, columns, intake)
                 number += len(batch)
         except (pa.ArrowException, OSError) as error:
             raise Unreadable(f"damaged from row {number} on ({error}); fetch the file again") from None
@@ -73,7 +62,14 @@ def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             yield batch
 
 
-def _textual(dtype: pa.DataType) -> bool:
+def named(columns: Columns) -> list[str]:
+    """Return the names of the columns that a document is made of."""
+    others = (columns.title, columns.url, columns.id, columns.original_time, columns.last_modified_time)
+    return [name for name in (*columns.text, *others) if name is not None]
+
+
+def textual(dtype: pa.DataType) -> bool:
+    """Say whether a column of this type can hold texts."""
     inner = dtype.value_type if pa.types.is_dictionary(dtype) else dtype
     tests = (
         pa.types.is_string,
@@ -86,7 +82,9 @@ def _textual(dtype: pa.DataType) -> bool:
     return any(test(inner) for test in tests)
 
 
-def _block(batch: pa.RecordBatch, number: int, columns: Columns, intake: Intake) -> Block:
+def block_of(batch: pa.RecordBatch, number: int, columns: Columns, intake: Intake) -> Block:
+    """Return the block of a batch whose first row has this number."""
+
     def careful() -> Iterator[Record | Bad]:
         for record, row in enumerate(_rows(batch, columns, intake), number):
             yield within(record_of(record, row, columns), intake.limits)

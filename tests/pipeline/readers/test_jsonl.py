@@ -142,3 +142,24 @@ def test_fields_that_come_later_are_seen():
     assert reader.record(0, {"text": "一"}).title is None
     assert reader.record(1, {"text": "二", "title": "题"}).title == "题"
     assert isinstance(reader.record(2, {"content": "别的字段"}), Bad)
+
+
+def test_fields_may_lie_inside_of_others(read):
+    lines = (
+        b'{"data":{"body":{"content":"one"},"meta":{"title":"first"}},"key":{"id":7}}\n'
+        b'{"data":{"body":{"content":"two"}},"key":{"id":8}}\n'
+        b'{"data":{"body":"three"},"key":{"id":9}}\n{"data.body.content":"four","key":{"id":10}}\n'
+    )
+    found = read("a.jsonl", lines, text="data.body.content", title="data.meta.title", id="key.id", raw_ids=True)
+    assert found.texts == ["one", "two", "four"]
+    assert [(row["id"], row["title"]) for row in found.rows] == [("7", "first"), ("8", None), ("10", None)]
+    assert [row["record"] for row in found.quarantine] == [2]
+
+
+def test_the_strings_of_a_list_are_one_text(read):
+    lines = b'{"turns":[{"text":"ask"},{"role":"x"},{"text":"answer"}]}\n{"turns":[]}\n{"turns":[{"text":1}]}\n'
+    found = read("a.jsonl", lines, text="turns[].text")
+    assert found.texts == ["ask\nanswer"]
+    assert [row["record"] for row in found.quarantine] == [1, 2]
+    nested = b'{"pages":[{"lines":[{"text":"a"},{"text":"b"}]},{"lines":[{"text":"c"}]}]}'
+    assert read("b.json", nested, text="pages[].lines[].text").texts == ["a\nb\nc"]
