@@ -1,7 +1,8 @@
 """Subtitles (srt, vtt, ass): what is said, in order; times, numbers, styles and tags away.
 
 A cue that ends in the middle of a sentence goes on in the next one, where the file closes its sentences at all;
-otherwise, and where cues are in two languages, each cue is a line or several. A line that is shown again in the next cue, as in rolling captions, is taken once.
+otherwise, and where cues are in two languages, each cue is a line or several. A line that is shown again in the next
+cue, as in rolling captions, is taken once.
 """
 
 import re
