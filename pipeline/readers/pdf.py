@@ -127,7 +127,7 @@ def _is_scan(page: Any) -> bool:
     for item in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=3):
         left, bottom, right, top = item.get_bounds()
         covered += max(0.0, right - left) * max(0.0, top - bottom)
-    return covered > SCAN * area
+    return covered > SCAN * float(area)
 
 
 def _tell(found: _Found, intake: Intake) -> None:

@@ -30,7 +30,9 @@ def word(body, **members):
     return packed(**{"[Content_Types]_xml": "<Types/>", "word__document_xml": main, **members})
 
 
-@pytest.mark.parametrize("name", ["pandoc.docx", "office.docx", "pandoc.epub", "pandoc2.epub"])
+@pytest.mark.parametrize(
+    "name", ["pandoc.docx", "office.docx", "pandoc.odt", "office.odt", "pandoc.epub", "pandoc2.epub"]
+)
 def test_a_document_is_one_record_with_title_text_table_and_note(read, name):
     found = read(name, document(name))
     assert found.outcome["outcome"] == "ok"
@@ -44,13 +46,13 @@ def test_a_document_is_one_record_with_title_text_table_and_note(read, name):
     assert row["text"].index("第一章") < row["text"].index("第二章")
 
 
-@pytest.mark.parametrize("name", ["pandoc.docx", "pandoc.epub"])
+@pytest.mark.parametrize("name", ["pandoc.docx", "office.odt", "pandoc.epub"])
 def test_a_document_is_known_by_its_content(read, name):
     found = read("没有后缀", document(name))
     assert (found.outcome["outcome"], found.outcome["format"]) == ("ok", name.split(".")[1])
 
 
-@pytest.mark.parametrize("name", ["pandoc.docx", "pandoc.epub"])
+@pytest.mark.parametrize("name", ["pandoc.docx", "office.odt", "pandoc.epub"])
 def test_a_document_that_is_cut_off_fails(read, name):
     found = read(name, document(name)[:3000])
     assert found.outcome["outcome"] == "failed"
