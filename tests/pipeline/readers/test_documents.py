@@ -30,7 +30,9 @@ def word(body, **members):
     return packed(**{"[Content_Types]_xml": "<Types/>", "word__document_xml": main, **members})
 
 
-@pytest.mark.parametrize("name", ["pandoc.docx", "office.docx", "pandoc.epub", "pandoc2.epub"])
+@pytest.mark.parametrize(
+    "name", ["pandoc.docx", "office.docx", "pandoc.odt", "office.odt", "pandoc.epub", "pandoc2.epub"]
+)
 def test_a_document_is_one_record_with_title_text_table_and_note(read, name):
     found = read(name, document(name))
     assert found.outcome["outcome"] == "ok"
@@ -44,13 +46,13 @@ def test_a_document_is_one_record_with_title_text_table_and_note(read, name):
     assert row["text"].index("第一章") < row["text"].index("第二章")
 
 
-@pytest.mark.parametrize("name", ["pandoc.docx", "pandoc.epub"])
+@pytest.mark.parametrize("name", ["pandoc.docx", "office.odt", "pandoc.epub"])
 def test_a_document_is_known_by_its_content(read, name):
     found = read("没有后缀", document(name))
     assert (found.outcome["outcome"], found.outcome["format"]) == ("ok", name.split(".")[1])
 
 
-@pytest.mark.parametrize("name", ["pandoc.docx", "pandoc.epub"])
+@pytest.mark.parametrize("name", ["pandoc.docx", "office.odt", "pandoc.epub"])
 def test_a_document_that_is_cut_off_fails(read, name):
     found = read(name, document(name)[:3000])
     assert found.outcome["outcome"] == "failed"
@@ -80,8 +82,9 @@ def test_a_bomb_is_refused(read):
 
 def test_entities_are_never_expanded(read):
     lol = "".join(f'<!ENTITY a{i} "{f"&a{i - 1};" * 10 if i else "笑"}">' for i in range(10))
-    main = f'<!DOCTYPE x [{lol}<!ENTITY f SYSTEM "file:///etc/passwd">]><d xmlns:w="w">'
-    main += "<w:body><w:p><w:r><w:t>字&a9;&f;</w:t></w:r></w:p></w:body></d>"
+    text = "<w:p><w:r><w:t>字&a9;&f;</w:t></w:r></w:p>"
+    head = f'<!DOCTYPE x [{lol}<!ENTITY f SYSTEM "file:///etc/passwd">]>'
+    main = f'{head}<d xmlns:w="w"><w:body>{text}</w:body></d>'
     found = read("a.docx", packed(**{"[Content_Types]_xml": "<Types/>", "word__document_xml": main}))
     assert "".join(found.texts) in ("", "字")
 
@@ -112,26 +115,72 @@ def test_numbers_are_written_as_word_writes_them(number, form, text):
     assert formatted(number, form) == text
 
 
-@pytest.mark.parametrize(
-    ("number", "text"), [(1, "一"), (10, "十"), (20, "二十"), (110, "一百一十"), (1005, "一千〇五")]
-)
+@pytest.mark.parametrize(("number", "text"), [(1, "一"), (10, "十"), (20, "二十"), (1005, "一千〇五")])
 def test_numbers_are_counted_in_chinese(number, text):
     assert counted(number) == text
-
-
-CUE, NEXT = "00:00:01,000 --> 00:00:02,000", "00:00:03,000 --> 00:00:04,000"
 
 
 @pytest.mark.parametrize(
     ("name", "content", "text"),
     [
-        ("a.srt", f"1\n{CUE}\n<i>春天</i>\n\n2\n{NEXT}\n来了。\n", "春天来了。"),
-        ("b.srt", f"1\n{CUE}\n春天\n\n2\n{NEXT}\n花开\n", "春天\n花开"),
-        ("a.vtt", f"WEBVTT\n\nNOTE 注\n\n{CUE} align:start\n<c.x>花</c>开了。\n\nNOTE 不读\n", "花开了。"),
+        ("a.srt", "1\n0:0:01,000 --> 0:0:02,000\n<i>春天</i>\n\n2\n0:0:03,000 --> 0:0:04,000\n来了。\n", "春天来了。"),
+        ("b.srt", "1\n0:0:01,000 --> 0:0:02,000\n春天\n\n2\n0:0:03,000 --> 0:0:04,000\n花开\n", "春天\n花开"),
+        ("a.vtt", "WEBVTT\n\nNOTE 注\n\n0:01.0 --> 0:02.0 align:start\n<c.x>花</c>开了。\n\nNOTE 不\n", "花开了。"),
         ("c.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\n一行\n\n00:02.000 --> 00:03.000\n一行\n二行\n", "一行\n二行"),
-        ("d.srt", "1\n00:00:01,000 --> 00:00:02,000\n花开了。\nFlowers bloom.\n", "花开了。\nFlowers bloom."),
+        ("d.srt", "1\n0:0:01,000 --> 0:0:02,000\n花开了。\nFlowers bloom.\n", "花开了。\nFlowers bloom."),
         ("a.ass", "[Events]\nDialogue: 0,0:00:01.00,0:00:02.00,D,,0,0,0,,{\\an8}你好，\\N世界。\n", "你好，世界。"),
     ],
 )  # fmt: skip
 def test_subtitles_are_what_is_said(read, name, content, text):
     assert read(name, content.encode()).texts == [text]
+
+
+@pytest.mark.parametrize(
+    ("name", "title"), [("xelatex.pdf", None), ("office.pdf", "石桥村的春天"), ("chromium.pdf", "石桥村通讯")]
+)
+def test_paragraphs_of_a_pdf_are_whole(read, name, title):
+    found = read(name, document(name))
+    assert (found.outcome["outcome"], found.outcome["format"]) == ("ok", "pdf")
+    (row,) = found.rows
+    assert row["title"] == title
+    assert row["original_time"].year >= 2026
+    lines = row["text"].split("\n")
+    assert any(line.startswith("石桥村在两座山之间") and line.endswith("看水里的小鱼游来游去。") for line in lines)
+    assert any(
+        line.startswith("The old bridge is") and line.endswith("on their way home from school.") for line in lines
+    )
+
+
+def test_columns_of_a_pdf_follow_each_other_without_heads_and_page_numbers(read):
+    lines = read("a.pdf", document("xelatex.pdf")).texts[0].split("\n")
+    assert lines[0] == "石桥"
+    assert len(lines) == 1 + 6 * 3
+    assert len(set(lines[1:])) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "outcome", "words"),
+    [
+        (document("locked.pdf"), "failed", "locked with a password"),
+        (document("office.pdf")[:9000], "failed", "fetch it again"),
+        (b"%PDF-1.7\nnothing", "failed", "fetch it again"),
+        (document("table.csv"), "failed", "named as pdf"),
+    ],
+)
+def test_a_pdf_that_cannot_be_read_says_why(read, content, outcome, words):
+    found = read("a.pdf", content)
+    assert found.outcome["outcome"] == outcome
+    assert words in found.outcome["reason"]
+
+
+def test_a_pdf_without_a_text_layer_is_empty_and_says_what_to_do(read):
+    import pypdfium2
+
+    blank = pypdfium2.PdfDocument.new()
+    blank.new_page(200, 200).close()
+    stream = BytesIO()
+    blank.save(stream)
+    blank.close()
+    found = read("a.pdf", stream.getvalue())
+    assert found.outcome["outcome"] == "empty"
+    assert "OCR" in found.outcome["reason"]

@@ -16,7 +16,7 @@ office pptx:"Impress MS PowerPoint 2007 XML" --outdir "$home" pandoc.pptx && mv 
 office odp --outdir "$home" pandoc.pptx && mv "$home/pandoc.odp" office.odp
 for kind in xlsx ods xls; do office "$kind" --infilter="CSV:44,34,76,1" --outdir "$home" table.csv && mv "$home/table.$kind" "office.$kind"; done
 office pdf --outdir "$home" office.docx && mv "$home/office.pdf" office.pdf
-chromium --headless --no-sandbox --disable-gpu --user-data-dir="$home/chromium" --print-to-pdf=chromium.pdf letter.html
+chromium --headless --no-sandbox --disable-gpu --user-data-dir="$home/chromium" --no-pdf-header-footer --print-to-pdf=chromium.pdf letter.html
 xelatex -interaction=batchmode -output-directory="$home" columns.tex && mv "$home/columns.pdf" xelatex.pdf
 qpdf --encrypt secret secret 256 -- office.pdf locked.pdf
 rm -r "$home"
