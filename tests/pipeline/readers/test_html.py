@@ -116,3 +116,10 @@ def test_what_a_page_reserves_is_noted(read):
     found = read("a.html", page.encode())
     assert found.outcome["notes"] == "it says noai; it says tdm-reservation: 1"
     assert found.outcome["outcome"] == "ok"
+
+
+def test_pages_of_other_programs_are_read():
+    assert page_record(page("chromium")).text + "\n" == (PAGES / "news.txt").read_text(encoding="utf-8")
+    made = page_record(page("pandoc"))
+    assert made.text.endswith("河边的步道今天开放，市民可以去走一走。\n从北门进入，路程较短。\n从南门进入，风景较好。")
+    assert page_record(page("pandoc")[:-16]).text == made.text
