@@ -98,6 +98,8 @@ def read_page(text: str) -> Page:
     title, url, time = _title(tree, meta), _url(tree, meta), _time(tree, meta)
     main = main_text(body) if whole else ""
     leads_to = _leads_to(tree)
+    if leads_to and body is tree:  # no body at all
+        return Page(Record(0, "", title, url, time), leads_to, reserved(meta))
     found = (
         main
         or _without_tags(text)

@@ -126,6 +126,8 @@ class _Cutter:
         self.links = 0  # depth of open links
         self.preformatted = 0
         self.linked = 0
+        self.open: list[tuple[bool, bool]] = []  # of each open element: whether it is a block, and a link
+        self.inline = _furniture()["inline"]
 
     def text(self, text: str | None) -> None:
         """Take text of the element that is open."""
@@ -154,25 +156,26 @@ class _Cutter:
             self.page.linked.append(min(self.linked, len(line)))
         self.parts, self.linked = [], 0
 
-    def enter(self, element: Any) -> None:
+    def enter(self, element: Any, tag: str) -> None:
         """Begin an element: a block, a link, a cell or nothing of note."""
-        tag = element.tag
-        if tag == "a" and "href" in element.attrib:
-            self.links += 1
-        if _is_cell(element):
+        link = tag == "a" and "href" in element.attrib
+        self.links += link
+        block = False
+        if tag in CELLS and _is_cell(element, self.inline):
             self.parts.append(CELL if self.parts else "")
-        elif not _is_inline(element):
+        elif tag not in self.inline:
+            block = True
             self.flush()
             self.preformatted += tag == "pre"
             self.stack.append(Block(tag, len(self.page.lines)))
+        self.open.append((block, link))
         self.text(element.text)
 
-    def leave(self, element: Any) -> None:
-        """End an element."""
-        tag = element.tag
-        if tag == "a" and "href" in element.attrib:
-            self.links -= 1
-        if _is_inline(element) or _is_cell(element):
+    def leave(self, tag: str) -> None:
+        """End the element that was begun last."""
+        is_block, link = self.open.pop()
+        self.links -= link
+        if not is_block:
             return
         self.flush()
         self.preformatted -= tag == "pre"
@@ -189,20 +192,22 @@ def _cut(body: Any, *, skip: bool) -> Page:
     from lxml import etree
 
     cutter = _Cutter()
-    most = FURNITURE_MOST * _length(body)
+    most = FURNITURE_MOST * _length(body) if skip else 0.0
     left_out = None
     walk = etree.iterwalk(body, events=("start", "end"))
     for event, element in walk:
+        tag = element.tag
         if event == "end":
             if element is not left_out:
-                cutter.leave(element)
-            cutter.text(element.tail if element is not body else None)
-        elif skip and element is not body and _is_furniture(element) and _length(element) <= most:
+                cutter.leave(tag)
+            if element is not body:
+                cutter.text(element.tail)
+        elif skip and element is not body and _is_furniture(element, tag, cutter.inline) and _length(element) <= most:
             left_out = element
             cutter.flush()
             walk.skip_subtree()
         else:
-            cutter.enter(element)
+            cutter.enter(element, tag)
     cutter.flush()
     return cutter.page
 
@@ -212,14 +217,15 @@ def _length(element: Any) -> float:
     return float(element.xpath("string-length(normalize-space(.))"))
 
 
-def _is_furniture(element: Any) -> bool:
-    table = _furniture()
-    tag = element.tag
-    if tag in table["tag"]:
+def _is_furniture(element: Any, tag: str, inline: frozenset[str]) -> bool:
+    if tag in _furniture()["tag"]:
         return tag != "header" or not any(True for _ in element.iterancestors("article", "main"))
-    if "hidden" in element.attrib or HIDDEN.search(element.get("style", "")):
-        return not _is_inline(element)  # inside a sentence it is rather a variant that a script shows
-    named = f"{element.get('class', '')} {element.get('id', '')}"
+    attributes = element.attrib
+    if not attributes:
+        return False
+    if "hidden" in attributes or HIDDEN.search(attributes.get("style", "")):
+        return tag not in inline  # inside a sentence it is rather a variant that a script shows
+    named = f"{attributes.get('class', '')} {attributes.get('id', '')}"
     return len(named) > 1 and _is_furniture_name(named)
 
 
@@ -230,13 +236,9 @@ def _is_furniture_name(named: str) -> bool:
     return any(word in table["name"] or any(part in word for part in table["name-part"]) for word in words)
 
 
-def _is_inline(element: Any) -> bool:
-    return element.tag in _furniture()["inline"]
-
-
-def _is_cell(element: Any) -> bool:
+def _is_cell(element: Any, inline: frozenset[str]) -> bool:
     """Say whether a table cell holds plain text, so that it stays on the line of its row."""
-    return element.tag in CELLS and all(_is_inline(child) for child in element)
+    return all(child.tag in inline for child in element)
 
 
 @cache

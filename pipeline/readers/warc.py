@@ -10,7 +10,7 @@ Trade-off: a page has the date of its fetch where it states none of its own, as 
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import ClassVar, NamedTuple
 
 from pipeline.readers.answer import Answer, answer, body_of, is_html, reserved
@@ -114,9 +114,8 @@ class Crawl:
         else:
             yield self._made(entry, lambda: self._answered(data, entry, found))
 
-    def _made(self, entry: Entry, make: object) -> Record | Bad:
+    def _made(self, entry: Entry, make: Callable[[], Record]) -> Record | Bad:
         """Return what `make` makes of a sound entry, a bad record with the reason where it cannot."""
-        assert callable(make)
         address = entry.header.get("warc-target-uri", "")
         try:
             if entry.fault:
@@ -124,9 +123,7 @@ class Crawl:
             size, most = entry.end - entry.start, self._intake.limits.record_bytes
             if size > most:
                 raise Unreadable(f"a record of {size:,} bytes, over limits.record_bytes {most:,}")
-            record = make()
-            assert isinstance(record, Record)
-            return record
+            return make()
         except (Unreadable, BinaryContent) as error:
             return Bad(self._pages, str(error), excerpt(address))
 

@@ -90,3 +90,36 @@ def test_deeply_nested_pages_are_read():
 @given(st.text(st.sampled_from("文字，。<>/&;pdivab =\"'-!\n"), max_size=200))
 def test_any_markup_gives_a_record(text):
     page_record("<p>" + text)
+
+
+@pytest.mark.parametrize(
+    ("page", "reason"),
+    [
+        (
+            '<html><head><title>转</title><meta http-equiv="refresh" content="0; URL=http://a.cn/b"></head></html>',
+            "a.cn/b",
+        ),
+        (
+            '<html><head><title>框</title></head><frameset><frame src="top.htm"><frame src="m.htm"></frameset></html>',
+            "m.htm",
+        ),
+    ],
+)
+def test_a_page_that_leads_on_is_empty_and_says_where(read, page, reason):
+    found = read("a.html", page.encode())
+    assert found.outcome["outcome"] == "empty"
+    assert reason in found.outcome["reason"]
+
+
+def test_what_a_page_reserves_is_noted(read):
+    page = '<meta name="robots" content="NOAI"><meta name="tdm-reservation" content="1"><p>正文，有标点。</p>'
+    found = read("a.html", page.encode())
+    assert found.outcome["notes"] == "it says noai; it says tdm-reservation: 1"
+    assert found.outcome["outcome"] == "ok"
+
+
+def test_pages_of_other_programs_are_read():
+    assert page_record(page("chromium")).text + "\n" == (PAGES / "news.txt").read_text(encoding="utf-8")
+    made = page_record(page("pandoc"))
+    assert made.text.endswith("河边的步道今天开放，市民可以去走一走。\n从北门进入，路程较短。\n从南门进入，风景较好。")
+    assert page_record(page("pandoc")[:-16]).text == made.text

@@ -5,6 +5,7 @@ import io
 import zipfile
 import zlib
 from datetime import UTC, datetime
+from pathlib import Path
 
 import brotli
 import pytest
@@ -12,6 +13,7 @@ import zstandard
 
 from pipeline.readers.warc import entries
 
+PAGES = Path(__file__).parent / "pages"
 PAGE = "<html><head><title>步道</title></head><body><p>河边的步道今天开放，市民可以去走一走。</p></body></html>"
 BODY = PAGE.encode()
 TEXT = "河边的步道今天开放，市民可以去走一走。"
@@ -204,3 +206,21 @@ def test_broken_collections_say_what_is_wrong(read):
     assert "name it .zip" in read("b.wacz", collection("x.txt")).outcome["reason"]
     assert read("c.wacz", collection("archive/1.warc.gz")[:200]).outcome["outcome"] == "failed"
     assert read("d.wacz", b"PK\x03\x04nothing").outcome["outcome"] == "failed"
+
+
+def golden(name):
+    return (PAGES / f"{name}.txt").read_text(encoding="utf-8").rstrip("\n")
+
+
+def test_an_archive_of_wget_is_read(read):
+    packed = (PAGES / "wget.warc.gz").read_bytes()
+    found = read("wget.warc.gz", packed)
+    assert found.texts == [golden("news"), golden("manual")]
+    assert [row["url"].rpartition("/")[2] for row in found.rows] == ["news.html", "manual.html"]
+    assert found.outcome["outcome"] == "ok"
+    assert "1 response 404" in found.outcome["notes"]
+    plain = gzip.decompress(packed)
+    assert read("wget.warc", plain).texts == found.texts
+    cut = read("cut.warc.gz", packed[: len(packed) // 2])
+    assert cut.outcome["outcome"] == "partial"
+    assert cut.texts[0] == golden("news")
