@@ -25,7 +25,7 @@ import orjson
 
 from pipeline.readers import wire
 from pipeline.readers.block import Block
-from pipeline.readers.content import IN_MEMORY, Content, Unreadable
+from pipeline.readers.content import IN_MEMORY, Content, Skipped, Unreadable
 from pipeline.readers.reader import Bad, Intake, Reader, Record
 from schemas import errors
 from schemas.source import Limits
@@ -174,6 +174,8 @@ class _Worker:
         self._is_ready, self._held = True, self._held + said["held"]
         if kind == wire.UNREADABLE:
             raise Unreadable(said["reason"])
+        if kind == wire.SKIPPED:
+            raise Skipped(said["reason"])
         if kind == wire.FAULT:
             raise OSError(said["errno"], said["reason"]) if said["errno"] else OSError(said["reason"])
         if kind == wire.CORPUS_ERROR:

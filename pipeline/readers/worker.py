@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pipeline.readers import wire
-from pipeline.readers.content import SMALL, Content, Unreadable, Window
+from pipeline.readers.content import SMALL, Content, Skipped, Unreadable, Window
 from pipeline.readers.isolation import stay_inside
 from pipeline.readers.reader import Intake, Reader, encodable
 from schemas.errors import CorpusError
@@ -57,6 +57,8 @@ def _read(stream: socket.socket) -> None:
             _send_all(stream, _reader(*job["reader"]), content, intake)
     except Unreadable as error:
         kind, said = wire.UNREADABLE, {"reason": str(error)}
+    except Skipped as error:
+        kind, said = wire.SKIPPED, {"reason": str(error)}
     except MemoryError:
         reason = f"it needs more than limits.memory_bytes {limits.memory_bytes:,} of memory; split the file or raise it"
         kind, said = wire.UNREADABLE, {"reason": reason}
