@@ -3,7 +3,7 @@
     python benchmarks/encodings.py FOLDER [--pieces 200] > benchmarks/encodings.md
 
 FOLDER: text files in UTF-8, such as examples/sample/raw (statutes, public domain). Each piece begins at a character, is
-written in the encoding without a mark, and cut after so many bytes, be it inside a character. It is right when all of its
+written in the encoding without a mark, and cut after so many bytes, be it inside a character. It is right when all its
 whole characters come back. Pieces with a character the encoding lacks are left out, and so are those of ASCII alone.
 """
 

@@ -250,6 +250,8 @@ def _damaged_utf8(data: Data, hint: str | None) -> Encoding | None:
     for block in _chunks(data):
         high += int((np.frombuffer(block, np.uint8) >= 128).sum())
         errors += decoder.decode(block).count("\ufffd")
+    if not errors and high >= 6 and commonness(data[:BLOCK].decode("utf-8", "ignore")) >= GOOD:
+        return Encoding("utf-8", "valid UTF-8, cut off in its last character", errors=1)
     return _of_lines(data, hint) if errors < DAMAGED * max(high, 1) else None
 
 

@@ -215,7 +215,7 @@ def test_commonness_ranks_readings():
     assert commonness("") == 0
 
 
-@pytest.mark.parametrize("codec", ["utf-32-le", "utf-32-be", "hz", "gb18030", "cp950"])
+@pytest.mark.parametrize("codec", ["utf-8", "utf-32-le", "utf-32-be", "hz", "gb18030", "cp950"])
 @pytest.mark.parametrize("size", [50, 203, 1001])
 def test_a_piece_that_ends_inside_a_character_is_told(codec, size):
     text = ("網路安全法" if codec == "cp950" else "网络安全法") + "，第一條，人民的生活。" * 200
