@@ -29,6 +29,7 @@ from pipeline.readers.reader import Bad, Intake, Record, excerpt
 if TYPE_CHECKING:
     from pipeline.readers.block import Block
 
+REVISION = 1  # of what becomes of an archive; enters the fingerprint
 BLOCK = 1 << 20
 HEADER = 30  # bytes of a zip member's own header, without its name
 ENCRYPTED, UTF8_NAME = 1, 0x800  # flags of a zip member (APPNOTE 4.4.4)
