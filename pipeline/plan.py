@@ -177,10 +177,12 @@ _WORDS = {"title", "title_zh", "description", "description_zh", "contact"}
 
 
 def reader_revisions() -> dict[str, int]:
-    """Return the behaviour revision of every reader."""
+    """Return the behaviour revision of every reader, and of what opens archives."""
+    from pipeline.readers.archive import REVISION
     from pipeline.readers.reader import Reader
 
-    return {kind: step.revision for kind, step in catalogue().items() if issubclass(step, Reader)}
+    readers = {kind: step.revision for kind, step in catalogue().items() if issubclass(step, Reader)}
+    return {**readers, "archive": REVISION}
 
 
 def expand(recipe: Recipe) -> tuple[list[Step], list[Rule]]:

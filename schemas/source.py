@@ -112,6 +112,8 @@ class Limits(BaseModel):
     record_bytes: int = Field(64 << 20, gt=0, description="largest single document before decoding")
     unpacked_bytes: int = Field(16 << 30, gt=0, description="largest unpacked size of a compressed file")
     ratio: int = Field(200, gt=1, description="largest unpacked size as a multiple of the packed one, past 64 MiB")
+    members: int = Field(100_000, gt=0, description="most members of an archive, those of archives in it counted")
+    depth: int = Field(3, gt=0, description="how deep archives may lie in archives")
     seconds: int = Field(
         120, gt=0, description="CPU time for a file that is read in a process of its own; a second more a MiB"
     )

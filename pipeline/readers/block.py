@@ -38,6 +38,7 @@ class Block(NamedTuple):
     last_modified_time: pa.Array | None
     key: pa.Array | None
     careful: Callable[[], Iterator[Record | Bad]]
+    member: str = ""
 
     def texts(self, limit: int) -> pa.Array | None:
         """Return the normalised texts; None where one is not plainly good. `limit`: bytes of a record."""

@@ -11,7 +11,7 @@ import errno
 import lzma
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from mmap import ACCESS_READ, MADV_DONTNEED, mmap
@@ -42,7 +42,7 @@ class Skipped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The unpacked bytes of a file; `damage`: why the stream ended early; `descriptor`: what they are mapped from."""
+    """The unpacked bytes of a file; `damage`: why they end early, `descriptor`: the file they are mapped from."""
 
     data: Data
     packing: str | None = None
@@ -59,18 +59,19 @@ def opened(file: InputFile, limits: Limits) -> Iterator[Content]:
     """
     if Path(file.path).exists() and not Path(file.path).is_file():
         raise Unreadable("cannot be opened: no regular file but a folder, a pipe, a socket or a device")
-    with _stream(file.path) as stream:
-        head = stream.read(8)
-        stream.seek(0)
-        packing = next((name for name, (magic, _) in PACKINGS.items() if head.startswith(magic)), None)
-        if packing is None:
-            with _mapped(stream) as (data, descriptor):
-                yield Content(data, descriptor=descriptor)
-            return
-        with _Spool(file.path) as spool:
-            damage = _unpack(stream, packing, spool, limits)
-            with _mapped(spool) as (data, descriptor):
-                yield Content(data, packing, damage, descriptor)
+    with _stream(file.path) as stream, _content(stream, file.path, limits) as content:
+        yield content
+
+
+@contextmanager
+def gathered(blocks: Iterable[bytes], uri: str, limits: Limits) -> Iterator[Content]:
+    """Give the content that comes in blocks, as the member of an archive does. Raises as `opened`, and as they do."""
+    with _Spool(uri) as spool:
+        for block in blocks:
+            spool.write(block)
+        spool.seek(0)
+        with _content(spool, uri, limits) as content:
+            yield content
 
 
 def first_bytes(path: str, count: int) -> bytes:
@@ -82,6 +83,21 @@ def first_bytes(path: str, count: int) -> bytes:
 
     with fsspec.open(path, "rb") as remote:
         return bytes(remote.read(count))
+
+
+@contextmanager
+def _content(stream: IO[bytes], path: str, limits: Limits) -> Iterator[Content]:
+    head = stream.read(8)
+    stream.seek(0)
+    packing = next((name for name, (magic, _) in PACKINGS.items() if head.startswith(magic)), None)
+    if packing is None:
+        with _mapped(stream) as (data, descriptor):
+            yield Content(data, descriptor=descriptor)
+        return
+    with _Spool(path) as spool:
+        damage = _unpack(stream, packing, spool, limits)
+        with _mapped(spool) as (data, descriptor):
+            yield Content(data, packing, damage, descriptor)
 
 
 @contextmanager

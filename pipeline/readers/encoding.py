@@ -36,7 +36,7 @@ MARKS = (
 )
 LEGACY = ("gb18030", "cp950", "big5hkscs")
 WIDE = ("utf-16-le", "utf-16-be")
-HZ = re.compile(rb"~\{(?:[\x21-\x77][\x21-\x7e]){2,}(?:~\}|\n)")
+HZ = re.compile(rb"~\{(?:[\x21-\x77][\x21-\x7e]){2,}(?:~\}|\n|[\x21-\x7e]?\Z)")
 ASCII = bytes(range(128))
 CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 PRIVATE = re.compile("[\ue78d-\ue864]")
@@ -234,7 +234,7 @@ def _seven_bit(data: Data) -> Encoding | None:
 def _of_many_nulls(data: Data) -> Encoding:
     for name in ("utf-32-le", "utf-32-be"):
         try:
-            text = data[: BLOCK - BLOCK % 4].decode(name)
+            text = data[: min(len(data), BLOCK) & ~3].decode(name)  # the last character may be cut off
         except UnicodeDecodeError:
             continue
         if commonness(text, with_ascii=True) >= GOOD:
@@ -250,6 +250,8 @@ def _damaged_utf8(data: Data, hint: str | None) -> Encoding | None:
     for block in _chunks(data):
         high += int((np.frombuffer(block, np.uint8) >= 128).sum())
         errors += decoder.decode(block).count("\ufffd")
+    if not errors and high >= 6 and commonness(data[:BLOCK].decode("utf-8", "ignore")) >= GOOD:
+        return Encoding("utf-8", "valid UTF-8, cut off in its last character", errors=1)
     return _of_lines(data, hint) if errors < DAMAGED * max(high, 1) else None
 
 

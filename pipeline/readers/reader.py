@@ -17,6 +17,7 @@ from schemas.errors import ContractError
 from schemas.source import Fields, Limits
 
 if TYPE_CHECKING:
+    from pipeline.readers.archive import Budget
     from pipeline.readers.block import Block
 
 EXCERPT = 200  # characters of a bad record that are kept
@@ -32,6 +33,7 @@ class Record(NamedTuple):
     original_time: datetime | None = None
     last_modified_time: datetime | None = None
     key: str | None = None
+    member: str = ""  # of an archive, as it stands behind the uri: `!name`
 
 
 class Bad(NamedTuple):
@@ -40,6 +42,7 @@ class Bad(NamedTuple):
     record: int
     reason: str
     excerpt: str
+    member: str = ""
 
 
 @dataclass(slots=True)
@@ -61,6 +64,7 @@ class Intake:
     losses: list[str] = field(default_factory=list)
     nothing: str = "no text in it"
     notes: list[str] = field(default_factory=list)
+    budget: "Budget | None" = None  # inside an archive: what may still be unpacked
 
 
 class Reader(Step):

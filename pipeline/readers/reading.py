@@ -13,13 +13,14 @@ import errno
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pyarrow as pa
 from xxhash import xxh3_128_digest
 
 import pipeline.readers
+from pipeline.readers.archive import MEMBERS, read_members
 from pipeline.readers.block import Block
 from pipeline.readers.content import PACKINGS, Content, Skipped, Unreadable, first_bytes, opened
 from pipeline.readers.formats import detect_format, kind_of_bytes, misnamed, proven_format, sniff, unsupported
@@ -102,13 +103,14 @@ class Reading:
         if block.key is not None and (keys is None or not self._are_new(keys)):
             return None
         records = range(block.record, block.record + len(text))
-        made = [f"{self._file.uri}#{record}" for record in records] if keys is None else keys
+        uri = self._file.uri + block.member
+        made = [f"{uri}#{record}" for record in records] if keys is None else keys
         raw = self._raw_ids and keys is not None
         values: dict[str, Any] = {
             "id": made if raw else [document_id(self._source.id, key) for key in made],
             "text": text,
             "source": pa.repeat(self._source.id, len(text)),
-            "uri": pa.repeat(self._file.uri, len(text)),
+            "uri": pa.repeat(uri, len(text)),
             "record": records,
             **others,
         }
@@ -134,13 +136,15 @@ class Reading:
         text = normalised(item.text)
         if not text.strip():
             return None
-        key = f"{self._file.uri}#{item.record}" if item.key is None else item.key
+        uri = self._file.uri + item.member
+        key = f"{uri}#{item.record}" if item.key is None else item.key
         if item.key is not None and not self._is_new(key):
-            self._bad(Bad(item.record, f"the id '{excerpt(key)}' occurs again in this file", excerpt(text)))
+            reason = f"the id '{excerpt(key)}' occurs again in this file"
+            self._bad(Bad(item.record, reason, excerpt(text), item.member))
             return None
         raw = self._raw_ids and item.key is not None
         identity = encodable(key) if raw else document_id(self._source.id, key)
-        origin = (self._source.id, self._file.uri, item.record)
+        origin = (self._source.id, uri, item.record)
         title, url = (None if value is None else encodable(value) for value in (item.title, item.url))
         return (identity, text, title, *origin, url, item.original_time, item.last_modified_time)
 
@@ -152,8 +156,9 @@ class Reading:
         return True
 
     def _bad(self, bad: Bad) -> None:
-        row = {"source": self._source.id, "uri": self._file.uri, **bad._asdict()}
-        self.quarantine.append({**row, "excerpt": encodable(bad.excerpt)})
+        uri, said = self._file.uri + bad.member, encodable(bad.excerpt)
+        row = {"source": self._source.id, "uri": uri, "record": bad.record, "reason": bad.reason, "excerpt": said}
+        self.quarantine.append(row)
 
     def _batch(self, rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
         self._records += len(rows)
@@ -207,7 +212,7 @@ def read_file(file: InputFile, source: Source, limits: Limits, *, raw_ids: bool 
         if intake.format == "junk":
             raise Skipped(JUNK)
         if source.reader == "auto":
-            _refuse_unread(file, intake.format)
+            _refuse_unread(partial(first_bytes, file.path, 16), intake.format)
         with opened(file, limits) as content:
             yield from _records(content, source, intake)
 
@@ -268,12 +273,12 @@ def _own_readers() -> dict[str, type[Reader]]:
     return {reader.kind: reader for reader in Reader.__subclasses__() if reader.kind}
 
 
-def _refuse_unread(file: InputFile, name: str) -> None:
+def _refuse_unread(first: Callable[[], bytes], name: str) -> None:
     """Raise Skipped for a format that is known but not read yet, Unreadable where the content is not even that."""
     known = unsupported(name)
     if known is None:
         return
-    head = first_bytes(file.path, 16)
+    head = first()
     packing = name.rsplit(".", 1)[-1] if "." in name else ""
     magic = PACKINGS[packing][0] if packing in PACKINGS else known.magic
     if not head.startswith(magic):
@@ -287,6 +292,10 @@ def _records(content: Content, source: Source, intake: Intake) -> Iterator[Recor
     base = proven_format(content.data) or intake.format.split(".")[0]
     if reason := misnamed(content.data, base):
         raise Unreadable(reason)
+    if base in MEMBERS:
+        intake.format = f"{base}.{content.packing}" if content.packing else base
+        yield from read_members(base, content, intake, partial(_member, source=source))
+        return
     reader = _reader(source.reader, base)
     if reader is None:
         base = sniff(content.data)
@@ -297,6 +306,15 @@ def _records(content: Content, source: Source, intake: Intake) -> Iterator[Recor
         intake.losses.append(content.damage)
     if len(content.data) or base == "parquet":
         yield from read_records(reader, content, intake)
+
+
+def _member(content: Content, intake: Intake, source: Source) -> Iterator[Record | Bad | Block]:
+    """Yield the records of an archive's member. Raises as the reading of a file does."""
+    if intake.format == "junk":
+        raise Skipped(JUNK)
+    if source.reader == "auto":
+        _refuse_unread(lambda: bytes(content.data[:16]), intake.format)
+    yield from _records(content, source, intake)
 
 
 def _reader(kind: str, base: str) -> Reader | None:

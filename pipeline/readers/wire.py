@@ -6,6 +6,7 @@ arrives as U+FFFD, as it would in the documents.
 
 import socket
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -18,8 +19,7 @@ from pipeline.readers.reader import Bad, Intake, Record, encodable
 
 RECORD, BAD, BLOCK, INTAKE, UNREADABLE, SKIPPED, FAULT, CORPUS_ERROR, DONE = b"RQBIUSFCD"
 ITEMS = (RECORD, BAD, BLOCK)
-TOLD = ("format", "encoding", "bom", "evidence", "nothing")  # what a reader says in its intake once
-LISTED = ("losses", "notes")
+TOLD = tuple(f.name for f in fields(Intake) if f.name not in ("uri", "fields", "limits", "budget"))
 COLUMNS = ("text", "title", "url", "original_time", "last_modified_time", "key")
 
 
@@ -99,20 +99,24 @@ def item(kind: int, payload: bytearray) -> Record | Bad | Block:
 
 def told(intake: Intake) -> dict[str, Any]:
     """Return what a reader says about a file; what is said once is not said again."""
-    said = {name: getattr(intake, name) for name in TOLD}
-    for name in LISTED:
-        listed = getattr(intake, name)
-        said[name] = list(map(encodable, listed))
-        listed.clear()
+    said: dict[str, Any] = {}
+    for name in TOLD:
+        value = getattr(intake, name)
+        if isinstance(value, list):
+            said[name] = [encodable(line) for line in value]
+            value.clear()
+        else:
+            said[name] = encodable(value) if isinstance(value, str) else value
     return said
 
 
 def note(said: dict[str, Any], intake: Intake) -> None:
     """Take over what `told` gave."""
     for name in TOLD:
-        setattr(intake, name, said[name])
-    for name in LISTED:
-        getattr(intake, name).extend(said[name])
+        if isinstance(said[name], list):
+            getattr(intake, name).extend(said[name])
+        else:
+            setattr(intake, name, said[name])
 
 
 def _batch(block: Block, limit: int) -> pa.RecordBatch | None:
@@ -133,7 +137,7 @@ def _batch(block: Block, limit: int) -> pa.RecordBatch | None:
 def _block(batch: pa.RecordBatch) -> Block:
     batch.validate(full=True)
     first = int(batch.schema.metadata[b"record"])
-    columns = {name: batch.column(name) if name in batch.schema.names else None for name in COLUMNS}
+    columns: dict[str, Any] = {name: batch.column(name) if name in batch.schema.names else None for name in COLUMNS}
 
     def careful() -> Iterator[Record | Bad]:
         for number, row in enumerate(batch.to_pylist(), first):

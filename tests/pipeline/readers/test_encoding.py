@@ -213,3 +213,12 @@ def test_commonness_ranks_readings():
     assert commonness(TRADITIONAL.encode("cp950").decode("gb18030", "replace")) < 0.35
     assert commonness(SIMPLIFIED.encode("gb18030").decode("cp950", "replace")) < 0.35
     assert commonness("") == 0
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-32-le", "utf-32-be", "hz", "gb18030", "cp950"])
+@pytest.mark.parametrize("size", [50, 203, 1001])
+def test_a_piece_that_ends_inside_a_character_is_told(codec, size):
+    text = ("網路安全法" if codec == "cp950" else "网络安全法") + "，第一條，人民的生活。" * 200
+    text = text if codec == "cp950" else text.replace("條", "条")
+    data = text.encode(codec)[:size]
+    assert decode(data, detect(data))[:10] == text[:10]
