@@ -184,3 +184,21 @@ def test_a_pdf_without_a_text_layer_is_empty_and_says_what_to_do(read):
     found = read("a.pdf", stream.getvalue())
     assert found.outcome["outcome"] == "empty"
     assert "OCR" in found.outcome["reason"]
+
+
+@pytest.mark.parametrize("name", ["office.xlsx", "office.xls", "office.ods"])
+def test_rows_of_a_workbook_are_records(read, name):
+    found = read(name, document(name))
+    assert [row["title"] for row in found.rows] == ["石桥", "茶园"]
+    assert "磨得发亮" in found.texts[0]
+    assert found.rows[0]["original_time"].year == 2024
+    assert found.outcome["outcome"] == "partial"
+    assert "the text in '正文' is empty" in found.outcome["reason"]
+
+
+@pytest.mark.parametrize("name", ["office.xlsx", "office.xls", "office.ods"])
+def test_a_workbook_that_is_cut_off_or_has_no_text_column_fails(read, name):
+    assert read(name, document(name)[:2500]).outcome["outcome"] == "failed"
+    found = read(name, document(name), text="内容")
+    assert found.outcome["outcome"] == "failed"
+    assert "no field '内容'" in found.outcome["reason"]
