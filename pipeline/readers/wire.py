@@ -18,7 +18,8 @@ from pipeline.readers.reader import Bad, Intake, Record, encodable
 
 RECORD, BAD, BLOCK, INTAKE, UNREADABLE, FAULT, CORPUS_ERROR, DONE = b"RQBIUFCD"
 ITEMS = (RECORD, BAD, BLOCK)
-TOLD = ("format", "encoding", "bom", "evidence", "nothing")  # what a reader says in its intake, beside `losses`
+TOLD = ("format", "encoding", "bom", "evidence", "nothing")  # what a reader says in its intake
+ADDED = ("losses", "notes")  # what it says one by one
 COLUMNS = ("text", "title", "url", "original_time", "last_modified_time", "key")
 
 
@@ -98,8 +99,10 @@ def item(kind: int, payload: bytearray) -> Record | Bad | Block:
 
 def told(intake: Intake) -> dict[str, Any]:
     """Return what a reader says about a file; what is said once is not said again."""
-    said = {name: getattr(intake, name) for name in TOLD} | {"losses": list(map(encodable, intake.losses))}
-    intake.losses.clear()
+    said = {name: getattr(intake, name) for name in TOLD}
+    for name in ADDED:
+        said[name] = list(map(encodable, getattr(intake, name)))
+        getattr(intake, name).clear()
     return said
 
 
@@ -107,7 +110,8 @@ def note(said: dict[str, Any], intake: Intake) -> None:
     """Take over what `told` gave."""
     for name in TOLD:
         setattr(intake, name, said[name])
-    intake.losses.extend(said["losses"])
+    for name in ADDED:
+        getattr(intake, name).extend(said[name])
 
 
 def _batch(block: Block, limit: int) -> pa.RecordBatch | None:
