@@ -73,6 +73,17 @@ def test_a_package_without_its_main_part_fails(read):
     assert read("a.epub", packed(a_xml="<a/>")).outcome["outcome"] == "failed"
 
 
+def test_a_chapter_that_is_no_text_costs_itself(read):
+    stream = BytesIO(document("pandoc.epub"))
+    with zipfile.ZipFile(stream) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    (chapter, *_) = sorted(name for name in members if "ch00" in name)
+    found = read("a.epub", packed(**members | {chapter: bytes(1000)}))
+    assert found.outcome["outcome"] == "partial"
+    assert f"{chapter} is no text" in found.outcome["reason"]
+    assert len(found.texts[0]) > 100
+
+
 def test_a_bomb_is_refused(read):
     bomb = word("<w:p><w:r><w:t>" + "大" * 2_000_000 + "</w:t></w:r></w:p>")
     found = read("a.docx", bomb, limits=Limits(unpacked_bytes=1 << 20))
