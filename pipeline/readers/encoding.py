@@ -12,16 +12,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import resources
 from mmap import mmap
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.readers.gb18030 import standard
+from pipeline.tables import lines_of
 from pipeline.text import looks
 
 Data = bytes | mmap
 
+REVISION = 1  # of what encoding a file is taken to be in; enters the fingerprint
 BLOCK = 1 << 20
 SAMPLES = 4  # blocks of the contest, spread over the file
 GOOD = 0.35  # least score of a believable decoding; Chinese text has over 0.75, misread text at most 0.31 (605 files)
@@ -39,7 +41,6 @@ WIDE = ("utf-16-le", "utf-16-be")
 HZ = re.compile(rb"~\{(?:[\x21-\x77][\x21-\x7e]){2,}(?:~\}|\n|[\x21-\x7e]?\Z)")
 ASCII = bytes(range(128))
 CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
-PRIVATE = re.compile("[\ue78d-\ue864]")
 
 
 class BinaryContent(Exception):
@@ -69,7 +70,8 @@ def detect(data: Data, hint: str | None = None) -> Encoding:
     for mark, name in MARKS:
         if data[: len(mark)] == mark:
             found = Encoding(name, "byte order mark", len(mark))
-            return replace(found, errors=_errors(data, found))
+            found = replace(found, errors=_errors(data, found))
+            return _behind_mark(data, found, hint) if name == "utf-8" and found.errors else found
     nulls = _null_shares(data)
     narrow = max(nulls) < 0.2 and _control_share(data[:BLOCK]) < 0.1
     if narrow and _is_utf8(data):
@@ -94,7 +96,7 @@ def blocks(data: Data, encoding: Encoding) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder(encoding.name)(errors="replace")
     for start in range(encoding.mark, len(data), BLOCK):
         text = decoder.decode(data[start : start + BLOCK], start + BLOCK >= len(data))
-        yield _standard(text) if encoding.name == "gb18030" else text
+        yield standard(text) if encoding.name == "gb18030" else text
 
 
 def read_bytes(value: bytes) -> tuple[str, Encoding]:
@@ -123,7 +125,7 @@ def commonness(text: str, *, with_ascii: bool = False) -> float:
 def _weights() -> npt.NDArray[np.float32]:
     """Weight of each UTF-16 unit, float32, (65536,)."""
     weights = np.zeros(1 << 16, np.float32)
-    for line in _lines_of("common_characters.txt"):
+    for line in lines_of("pipeline.readers", "common_characters.txt"):
         units = np.frombuffer(line.encode("utf-16-le"), np.uint16)
         ranked = np.interp(np.arange(len(units)), [1000, 4000], [1.0, 0.4])
         weights[units] = np.maximum(weights[units], ranked)
@@ -134,22 +136,6 @@ def _weights() -> npt.NDArray[np.float32]:
     weights[0xE000:0xF900] = -1.0
     weights[0xFFFD] = -2.0
     return weights
-
-
-@cache
-def _to_standard() -> dict[int, int]:
-    rows = (line.split("\t") for line in _lines_of("gb18030_2022.tsv"))
-    return {int(old, 16): int(new, 16) for _, old, new in rows}
-
-
-def _lines_of(name: str) -> list[str]:
-    text = resources.files("pipeline.readers").joinpath("data", name).read_text(encoding="utf-8")
-    return [line for line in text.splitlines() if not line.startswith("#")]
-
-
-def _standard(text: str) -> str:
-    """Move what Python's GB18030 table leaves in the private use area to where GB 18030-2022 has it."""
-    return text.translate(_to_standard()) if PRIVATE.search(text) else text
 
 
 def _chunks(data: Data) -> Iterator[bytes]:
@@ -204,6 +190,17 @@ def _errors(data: Data, encoding: Encoding) -> int:
         return 0
     own = "\ufffd".encode(encoding.name, "ignore")
     return max(0, found - sum(block.count(own) for block in _chunks(data))) if own else found
+
+
+def _behind_mark(data: Data, marked: Encoding, hint: str | None) -> Encoding:
+    """Judge by its first 64 MiB a text whose mark of UTF-8 is not the whole truth, as where it was put before GBK."""
+    try:
+        found = detect(data[marked.mark : 64 * BLOCK], hint)
+    except BinaryContent:
+        return marked
+    evidence = f"{found.evidence}, behind a byte order mark of UTF-8"
+    found = replace(found, mark=marked.mark + found.mark, evidence=evidence)
+    return found if found.legacy else replace(found, errors=_errors(data, found))
 
 
 def _plain_utf8(data: Data) -> Encoding:
@@ -393,4 +390,4 @@ def _decode_line(line: bytes, encoding: Encoding) -> str:
     else:
         foreign = not (line.isascii() or _is_utf8_line(line))
     text = line.decode(legacy if foreign else "utf-8", "replace")
-    return _standard(text) if foreign and legacy == "gb18030" else text
+    return standard(text) if foreign and legacy == "gb18030" else text
