@@ -94,7 +94,8 @@ def recipe_reference() -> str:
     parts: list[str] = []
     for model in MODELS:
         rows = []
-        for name, field in model.model_fields.items():
+        own = sorted(model.model_fields.items(), key=lambda item: item[0] not in model.__annotations__)
+        for name, field in own:
             key = field.alias or name
             meaning = known[model.__name__][key]
             rows.append([f"`{key}`", field_type(field), default(field), meaning["en"], meaning["zh"]])

@@ -138,7 +138,12 @@ def run_command(args: Any) -> int:
     started = time.perf_counter()
     root = Path(args.workspace) if args.workspace else None
     curation = Curation.open(
-        Path(args.recipe), root, sample=args.sample, limit=args.limit, refresh_passages=args.refresh_passages
+        Path(args.recipe),
+        root,
+        sample=args.sample,
+        limit=args.limit,
+        refresh_passages=args.refresh_passages,
+        rehash=args.rehash,
     )
     if curation.finished:
         version = curation.previous.manifest.version if curation.previous else None

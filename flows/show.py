@@ -79,6 +79,9 @@ def run_lines(summary: dict[str, Any], lang: str) -> Iterator[str]:
     if set(outcomes) - {"ok"}:
         listed = ", ".join(f"{number} {label(outcome, lang)}" for outcome, number in outcomes.items())
         yield say("run.files", lang, counts=listed)
+    if changes := summary.get("changes"):
+        listed = ", ".join(f"{number} {label(change, lang)}" for change, number in changes.items())
+        yield say("run.changes", lang, counts=listed)
     for key in ("folder", "report", "ledger"):
         if summary.get(key):
             yield f"{label(key, lang)}: {summary[key]}"

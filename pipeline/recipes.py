@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from schemas.errors import RecipeError, unknown_name
 from schemas.recipe import Recipe
+from schemas.store import REMEDY, redacted, secret_in
 
 _CHARACTERS = "letters a-z, digits, '.', '_' and '-'"
 # Names that a pattern of the recipe refuses, in words.
@@ -45,9 +46,10 @@ def parse_recipe(text: str, name: str = "recipe") -> Recipe:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         values = yaml.safe_load(text)
-        _refuse_repeated(node, name)
+        refuse_repeated(node, name)
+        refuse_secrets(node, name)
     except yaml.YAMLError as error:
-        raise RecipeError(f"{name}: not valid YAML: {_fault(error)}") from None
+        raise RecipeError(f"{name}: not valid YAML: {redacted(_fault(error))}") from None
     if not isinstance(values, dict):
         raise RecipeError(f"{name}: a recipe is a mapping with at least `dataset`, `sources` and `publish`")
     try:
@@ -66,7 +68,7 @@ def _fault(error: yaml.YAMLError) -> str:
     return words
 
 
-def _refuse_repeated(node: Any, name: str) -> None:
+def refuse_repeated(node: Any, name: str) -> None:
     """Refuse a key that stands twice in a mapping: YAML would silently take the last."""
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
@@ -74,10 +76,23 @@ def _refuse_repeated(node: Any, name: str) -> None:
             if key.value in seen:
                 raise RecipeError(f"{name}, line {key.start_mark.line + 1}: '{key.value}' is given twice; keep one")
             seen.add(key.value)
-            _refuse_repeated(value, name)
+            refuse_repeated(value, name)
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
-            _refuse_repeated(value, name)
+            refuse_repeated(value, name)
+
+
+def refuse_secrets(node: Any, name: str) -> None:
+    """Refuse an address anywhere that holds a password or key, without saying it."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            refuse_secrets(key, name)
+            refuse_secrets(value, name)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            refuse_secrets(value, name)
+    elif isinstance(node, yaml.ScalarNode) and (secret := secret_in(node.value)):
+        raise RecipeError(f"{name}, line {node.start_mark.line + 1}: an address holds {secret}; {REMEDY}")
 
 
 def _problem(name: str, node: Any, problem: Mapping[str, Any]) -> str:
@@ -92,7 +107,7 @@ def _problem(name: str, node: Any, problem: Mapping[str, Any]) -> str:
         message = f"{_short(problem['input'])} is not allowed: {_ALLOWED[place[-1]]}"
     else:
         message = problem["msg"].removeprefix("Value error, ")
-        if not isinstance(problem["input"], dict | list):
+        if not isinstance(problem["input"], dict | list) and problem["type"] != "secret":
             message += f" (got {_short(problem['input'])})"
     return f"{name}, line {line}, {field}: {message}"
 
