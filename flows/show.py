@@ -38,6 +38,8 @@ def plan_lines(plan: Any, value: dict[str, Any], lang: str) -> Iterator[str]:
     yield say("plan.sources", lang)
     for s in value["sources"]:
         yield f"  {s['id']:<20} {count(s['files'], 'files', lang):>14}  {s['license']}"
+        for name, value in s["facts"].items():
+            yield f"    {name}: {value}"
     yield say("plan.steps", lang)
     for step in value["steps"]:
         yield f"  {step['kind']:<20} " + say("plan.adds", lang, columns=", ".join(step["adds"]) or "-")

@@ -77,7 +77,8 @@ class Curation:
 
         `root` holds `workspace/` and `store/`, by default the recipe's folder; `place` is given instead where it is
         a special one. `memory` is the ceiling of a process in bytes. `refresh_passages`: count the passages of every
-        source anew, also where the previous version froze them. `rehash`: trust no size and time. Raises RecipeError or SourceError before anything
+        source anew, also where the previous version froze them. `rehash`: trust no size
+        and time. Raises RecipeError or SourceError before anything
         is written but the cache of file hashes.
         """
         base = recipe.resolve().parent

@@ -62,7 +62,7 @@ class Plan:
         """Return the plan of a recipe file. Raises RecipeError naming the file and line of what cannot be done."""
         text = read_recipe(path)
         try:
-            return cls.of(parse_recipe(text, str(path)), path.resolve().parent)
+            return cls.of(parse_recipe(text, str(path), path.resolve().parent), path.resolve().parent)
         except RecipeError as error:
             if not error.place:
                 raise

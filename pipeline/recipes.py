@@ -22,7 +22,7 @@ _ALLOWED = {
 
 def load_recipe(path: Path) -> Recipe:
     """Read and check a recipe file. Raises RecipeError naming file, line, field, and the known fields."""
-    return parse_recipe(read_recipe(path), str(path))
+    return parse_recipe(read_recipe(path), str(path), path.resolve().parent)
 
 
 def read_recipe(path: Path) -> str:
@@ -41,8 +41,11 @@ def read_recipe(path: Path) -> str:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}); check that it is there and readable") from None
 
 
-def parse_recipe(text: str, name: str = "recipe") -> Recipe:
-    """Check a recipe's YAML; `name` stands before every message. Raises RecipeError with all problems, one a line."""
+def parse_recipe(text: str, name: str = "recipe", base: Path | None = None) -> Recipe:
+    """Check a recipe's YAML; `name` stands before every message; `base`: the folder of its register.
+
+    Raises RecipeError with all problems, one a line.
+    """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         values = yaml.safe_load(text)
@@ -52,6 +55,13 @@ def parse_recipe(text: str, name: str = "recipe") -> Recipe:
         raise RecipeError(f"{name}: not valid YAML: {redacted(_fault(error))}") from None
     if not isinstance(values, dict):
         raise RecipeError(f"{name}: a recipe is a mapping with at least `dataset`, `sources` and `publish`")
+    from pipeline.register import with_facts
+
+    try:
+        values = with_facts(values, base or Path.cwd())
+    except RecipeError as error:
+        where = f"{name}, line {_line(node, error.place)}, " if error.place else ""
+        raise RecipeError(f"{where}{error}") from None
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:

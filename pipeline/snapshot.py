@@ -153,8 +153,9 @@ def take(
 
     `base` is what relative paths are relative to. With a workspace, hashes of files whose size and modification time
     did not change are taken from its cache, and the workspace and its store are no input; `rehash` reads every file
-    here again. What lies in a store is known by its tag and size, and fetched only where it has no tag. Raises SourceError where a
-    source matches no file at all, unless its id is among `emptied`, and where a folder cannot be listed.
+    here again. What lies in a store is known by its tag and size, and fetched only where it has no tag.
+    Raises SourceError where a source matches no file at all, unless its id is among `emptied`, and where a folder
+    cannot be listed.
     """
     own = workspace.own if workspace else ()
     listed: list[tuple[str, str, Path]] = []

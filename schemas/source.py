@@ -97,6 +97,12 @@ class Facts(BaseModel):
     grade: Grade | None = None
     internal: bool = Field(False, description="publish no `uri` of this source")
 
+    @property
+    def words(self) -> dict[str, str]:
+        """What is known beside licence and owner, as far as it is stated."""
+        names = ("name", "url", "evidence", "terms", "method", "period", "contact")
+        return {name: str(value) for name in names if (value := getattr(self, name)) is not None}
+
 
 class Source(Facts):
     """One origin, one licence, one reader."""

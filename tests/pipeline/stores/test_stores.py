@@ -147,15 +147,8 @@ def test_tries_are_bounded_and_a_dead_server_is_the_machines_fault(site):
 @pytest.mark.parametrize(
     ("address", "private"),
     [
-        ("127.0.0.1", True),
-        ("10.1.2.3", True),
-        ("169.254.169.254", True),
-        ("::1", True),
-        ("fe80::1%eth0", True),
-        ("::ffff:10.0.0.1", True),
-        ("100.64.0.1", True),
-        ("8.8.8.8", False),
-        ("2606:4700::1111", False),
+        *((ip, True) for ip in ("127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fe80::1%eth0", "100.64.0.1")),
+        *(("::ffff:10.0.0.1", True), ("8.8.8.8", False), ("2606:4700::1111", False)),
     ],
 )
 def test_private_addresses_are_known(address, private):
