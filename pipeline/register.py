@@ -90,6 +90,7 @@ def _listed(raw: bytes, path: Path) -> list[tuple[int, dict[str, Any]]]:
         raise RecipeError(f"{path}: not valid YAML{f', line {mark.line + 1}' if mark else ''}") from None
     if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
         raise RecipeError(f"{path}: a register is a list of entries, each with at least `id` and `license`")
+    assert node is not None  # there are values
     refuse_repeated(node, str(path))
     return [(entry.start_mark.line + 1, value) for entry, value in zip(node.value, values, strict=True)]
 

@@ -242,21 +242,34 @@ def _hashes(paths: list[Path], cache_path: Path | None, *, rehash: bool = False)
         rows = read_columns(cache_path).to_pylist()
         known = {(r["path"], r["bytes"], r["mtime_ns"]): r["sha256"] for r in rows}
 
-    def one(path: Path) -> tuple[tuple[str, int, int], str]:
-        name = os.fsencode(path).decode("utf-8", "backslashreplace")
+    def content(place: int) -> str:
         try:
-            stat = path.stat()
-            if not S_ISREG(stat.st_mode):  # a pipe would never end
-                return (name, 0, 0), UNREADABLE
-            key = (name, stat.st_size, stat.st_mtime_ns)
-            return key, (None if rehash else known.get(key)) or sha256_file(path)
+            return sha256_file(paths[place])
         except OSError:
-            return (name, 0, 0), UNREADABLE
+            return UNREADABLE
 
+    results = [_known(path, {} if rehash else known) for path in paths]
+    unread = [place for place, (_, sha) in enumerate(results) if not sha]
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        results = list(pool.map(one, paths))
+        for place, sha in zip(unread, pool.map(content, unread), strict=True):
+            results[place] = (results[place][0] if sha != UNREADABLE else (results[place][0][0], 0, 0), sha)
     fresh = {key: sha for key, sha in results if known.get(key) != sha != UNREADABLE}
     if cache_path and fresh:
         rows = [{"path": p, "bytes": b, "mtime_ns": m, "sha256": s} for (p, b, m), s in {**known, **fresh}.items()]
         write_parquet(cache_path, _CACHE, [pa.Table.from_pylist(rows, _CACHE)])
     return [(key[1], sha) for key, sha in results]
+
+
+def _known(path: Path, known: dict[tuple[str, int, int], str]) -> tuple[tuple[str, int, int], str]:
+    """A file's key in the cache with its hash, empty where it has to be read, `UNREADABLE` where it cannot be."""
+    name = os.fspath(path)
+    if not name.isascii():
+        name = os.fsencode(path).decode("utf-8", "backslashreplace")
+    try:
+        stat = path.stat()
+    except OSError:
+        return (name, 0, 0), UNREADABLE
+    if not S_ISREG(stat.st_mode):  # a pipe would never end
+        return (name, 0, 0), UNREADABLE
+    key = (name, stat.st_size, stat.st_mtime_ns)
+    return key, known.get(key, "")
