@@ -31,11 +31,7 @@ from pipeline.passages.freezing import FREEZE_REVISION, FreezeJob, protected
 from pipeline.passages.table import counting, tables_of
 from pipeline.plan import Plan
 from pipeline.publish.shards import ShardJob, published_schema
-from pipeline.publish.version import (
-    Version,
-    load_earlier,
-    open_version,
-)
+from pipeline.publish.version import Version, load_earlier, open_version
 from pipeline.snapshot import CHANGES, Snapshot, take
 from pipeline.storage import Workspace, digest, read_columns, read_json, write_json, write_parquet
 from schemas import manifest as manifests
@@ -218,14 +214,7 @@ class Curation:
         """The shards that are still to be cleaned, measured and signed; ask when everything is read."""
         dedup = self.plan.recipe.dedup
         jobs = [
-            MeasureJob(
-                self.measure_folder(s),
-                self.read_folder(s),
-                self.plan.steps,
-                dedup,
-                self.max_id,
-                self.memory,
-            )
+            MeasureJob(self.measure_folder(s), self.read_folder(s), self.plan.steps, dedup, self.max_id, self.memory)
             for s in self.shards
         ]
         return [job for job in jobs if not is_done(job.folder)]
