@@ -219,6 +219,16 @@ def read_file(file: InputFile, source: Source, limits: Limits, *, raw_ids: bool 
     return Reading(file, source, limits, produce, raw_ids=raw_ids)
 
 
+def not_given(file: InputFile, source: Source, limits: Limits, reason: str) -> Reading:
+    """Return the reading of a file that its store does not give, for the reason."""
+
+    def produce(_: Intake) -> Iterator[Record | Bad | Block]:
+        raise Unreadable(reason)
+        yield
+
+    return Reading(file, source, limits, produce, raw_ids=False)
+
+
 def read_hub(source: Source, limits: Limits, *, raw_ids: bool = False, file: InputFile | None = None) -> Reading:
     """Return the reading of a Hugging Face dataset: a local folder or a name on a hub, streamed.
 
