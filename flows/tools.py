@@ -24,9 +24,10 @@ from pipeline.readers.formats import detect_format
 from pipeline.storage import ASIDE, read_columns, replacing_folder, write_json, write_parquet
 from schemas.decision import FILES, QUARANTINE
 from schemas.document import document_id
-from schemas.errors import SourceError, StoreError
+from schemas.errors import RecipeError, SourceError, StoreError
 from schemas.recipe import parse_size
 from schemas.source import Fields, InputFile, Limits, Source
+from schemas.store import is_address, redacted, refuse_address
 
 INPUT = "input"
 MADE = "none"  # as the id column: ids are made from path and place, whatever fields there are
@@ -57,7 +58,9 @@ class Task:
 
         id = None if args.id_column == MADE else args.id_column or args.usual_id
         fields = Fields(text=args.text_column, id=id)
-        paths = [str(Path(path).absolute()) for path in args.inputs]
+        paths = [path if is_address(path) else str(Path(path).absolute()) for path in args.inputs]
+        for path in filter(is_address, paths):
+            _refuse(path)
         source = Source(id=INPUT, path=paths, fields=fields, license="internal")
         try:
             return cls(args, source, list_inputs(source, Path.cwd()))
@@ -115,6 +118,14 @@ class Task:
             reason = for_tools(unread[0]["reason"])
             raise SourceError(say("tools.none", lang, files=count(len(outcomes), "files", lang), reason=reason))
         return Counter(o["outcome"] for o in outcomes)
+
+
+def _refuse(address: str) -> None:
+    """Raise RecipeError, a wrong use, for an address that is not read from."""
+    try:
+        refuse_address(address)
+    except ValueError as error:
+        raise RecipeError("{path}: {error}", path=redacted(address), error=str(error)) from None
 
 
 def for_tools(message: str) -> str:

@@ -171,26 +171,34 @@ def documents_of(
     job: ReadJob, outcomes: list[dict[str, Any]], quarantine: list[dict[str, Any]]
 ) -> Iterator[pa.RecordBatch]:
     """Yield the documents of a shard's files; what became of files and bad records is appended to the two lists."""
-    from pipeline.readers.reading import read_file, read_hub
+    from pipeline.readers.reading import not_given, read_file, read_hub
+    from pipeline.stores.remote import at_hand
 
-    for file in job.files:
-        if job.source.hub is None:
-            reading = read_file(file, job.source, job.limits, raw_ids=job.raw_ids)
-        else:
-            hub = job.source.hub.model_copy(update={"name": file.path})
-            source = job.source.model_copy(update={"hub": hub})
-            reading = read_hub(source, job.limits, raw_ids=job.raw_ids, file=file)
-        for batch in reading:
-            check_memory(job.memory, f"reading {file.uri}", "lower `limits.record_bytes` in the recipe, or raise it")
-            yield batch
-        _check_unchanged(file, job.source)
-        outcomes.append(reading.outcome)
-        quarantine.extend(reading.quarantine)
+    with at_hand(job.files, job.source) as files:
+        for file, refused in files:
+            if refused is not None:
+                reading = not_given(file, job.source, job.limits, refused)
+            elif job.source.hub is None:
+                reading = read_file(file, job.source, job.limits, raw_ids=job.raw_ids)
+            else:
+                hub = job.source.hub.model_copy(update={"name": file.path})
+                source = job.source.model_copy(update={"hub": hub})
+                reading = read_hub(source, job.limits, raw_ids=job.raw_ids, file=file)
+            for batch in reading:
+                check_memory(
+                    job.memory, f"reading {file.uri}", "lower `limits.record_bytes` in the recipe, or raise it"
+                )
+                yield batch
+            _check_unchanged(file, job.source)
+            outcomes.append(reading.outcome)
+            quarantine.extend(reading.quarantine)
 
 
 def is_as_it_was(file: InputFile, source: Source) -> bool:
     """Whether an input still holds the bytes that the snapshot hashed; a hub name is pinned by its commit."""
     try:
+        if "://" in file.path:
+            return False  # only its store knows, and a copy of it was compared when it was fetched
         if source.hub is None:
             return sha256_file(Path(file.path)) == file.sha256
         return not Path(file.path).exists() or hub_content(source, Path(file.path))[1] == file.sha256
@@ -200,7 +208,7 @@ def is_as_it_was(file: InputFile, source: Source) -> bool:
 
 def _check_unchanged(file: InputFile, source: Source) -> None:
     """Raise SourceError when a file is no longer what the snapshot hashed: its shard would not be what it is named."""
-    if file.sha256 not in ("", UNREADABLE) and not is_as_it_was(file, source):
+    if file.sha256 not in ("", UNREADABLE) and "://" not in file.path and not is_as_it_was(file, source):
         raise SourceError(
             f"{file.path}: was changed or removed while the run was reading it; run again when it is still"
         )
