@@ -16,6 +16,7 @@ JUNK = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".loca
 MEBI = 1 << 20
 MAIL_HEAD = 1 << 14  # relays may write many lines before the sender's
 OLE = bytes.fromhex("d0cf11e0a1b11ae1")
+OLE_FORMATS = ("doc", "xls", "ppt")
 WORD, WORKBOOK, LOCKED = (name.encode("utf-16-le") for name in ("WordDocument", "Workbook", "EncryptedPackage"))
 # A zip package says what it is in a first, unpacked member (ODF 1.3 part 2, 3.3; EPUB OCF 3.3, 4.2) or by its parts.
 ZIPPED_TYPE = re.compile(rb"PK\x03\x04.{22}\x08\x00..mimetype(application/[a-z.+-]+)", re.DOTALL)
@@ -111,6 +112,11 @@ def _proven_mail(head: bytes) -> str:
         return "mbox"
     headers = HEADERS.match(head)
     return "eml" if headers and OF_MAIL.search(headers[0]) and BY_MAILERS.search(headers[0]) else ""
+
+
+def page_of_office(data: Data, base: str) -> str:
+    """Return html where old Office files are named but pages lie, as Office and many exports write them; else empty."""
+    return "html" if base in OLE_FORMATS and sniff(data) == "html" else ""
 
 
 def misnamed(data: Data, base: str) -> str:
