@@ -24,7 +24,15 @@ import pipeline.readers
 from pipeline.readers.archive import MEMBERS, read_members
 from pipeline.readers.block import Block
 from pipeline.readers.content import PACKINGS, Content, Skipped, Unreadable, opened
-from pipeline.readers.formats import detect_format, kind_of_bytes, misnamed, proven_format, sniff, unsupported
+from pipeline.readers.formats import (
+    detect_format,
+    kind_of_bytes,
+    misnamed,
+    page_of_office,
+    proven_format,
+    sniff,
+    unsupported,
+)
 from pipeline.readers.isolation import read_records
 from pipeline.readers.reader import Bad, Intake, Reader, Record, encodable, excerpt
 from pipeline.step import of_role
@@ -296,6 +304,8 @@ def _refuse_unread(first: Callable[[], bytes], name: str) -> None:
     head = first()
     packing = name.rsplit(".", 1)[-1] if "." in name else ""
     magic = PACKINGS[packing][0] if packing in PACKINGS else known.magic
+    if not packing and known.magic and not head.startswith(magic):
+        return  # the whole content tells what it is
     if not head.startswith(magic):
         found = kind_of_bytes(head) or ("nothing (0 bytes)" if not head else "something else")
         raise Unreadable(f"named as {name} but the content is {found}; give it its right name or fetch it again")
@@ -305,6 +315,7 @@ def _refuse_unread(first: Callable[[], bytes], name: str) -> None:
 def _records(content: Content, source: Source, intake: Intake) -> Iterator[Record | Bad | Block]:
     """Yield the records of an opened file by the reader that its name or, where that says nothing, its content asks."""
     base = proven_format(content.data) or intake.format.split(".")[0]
+    base = page_of_office(content.data, base) or base
     if reason := misnamed(content.data, base):
         raise Unreadable(reason)
     if base in MEMBERS:
