@@ -170,9 +170,14 @@ def read_shard(job: ReadJob) -> dict[str, Any]:
 def documents_of(
     job: ReadJob, outcomes: list[dict[str, Any]], quarantine: list[dict[str, Any]]
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the documents of a shard's files; what became of files and bad records is appended to the two lists."""
-    from pipeline.readers.reading import read_file, read_hub
+    """Yield the documents of a shard's files; what became of files and bad records is appended to the two lists.
 
+    Those of small files come together: a batch a file costs more than the reading of a page.
+    """
+    from pipeline.readers.reading import BATCH_BYTES, read_file, read_hub
+
+    held: list[pa.RecordBatch] = []
+    size = 0
     for file in job.files:
         if job.source.hub is None:
             reading = read_file(file, job.source, job.limits, raw_ids=job.raw_ids)
@@ -181,11 +186,18 @@ def documents_of(
             source = job.source.model_copy(update={"hub": hub})
             reading = read_hub(source, job.limits, raw_ids=job.raw_ids, file=file)
         for batch in reading:
+            held.append(batch)
+            size += batch.nbytes
+            if size < BATCH_BYTES:
+                continue
             check_memory(job.memory, f"reading {file.uri}", "lower `limits.record_bytes` in the recipe, or raise it")
-            yield batch
+            yield pa.concat_batches(held)
+            held, size = [], 0
         _check_unchanged(file, job.source)
         outcomes.append(reading.outcome)
         quarantine.extend(reading.quarantine)
+    if held:
+        yield pa.concat_batches(held)
 
 
 def is_as_it_was(file: InputFile, source: Source) -> bool:
