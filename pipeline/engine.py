@@ -42,6 +42,7 @@ from schemas.recipe import Dedup
 from schemas.source import UNREADABLE, InputFile, Limits, Source
 
 if TYPE_CHECKING:
+    from pipeline.readers.reading import Reading
     from pipeline.publish.version import Version
 
 SHARD_BYTES = 16 << 20
@@ -170,28 +171,45 @@ def read_shard(job: ReadJob) -> dict[str, Any]:
 def documents_of(
     job: ReadJob, outcomes: list[dict[str, Any]], quarantine: list[dict[str, Any]]
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the documents of a shard's files; what became of files and bad records is appended to the two lists."""
-    from pipeline.readers.reading import not_given, read_file, read_hub
+    """Yield the documents of a shard's files; what became of files and bad records is appended to the two lists.
+
+    Those of small files come together: a batch a file costs more than the reading of a page.
+    """
+    from pipeline.readers.reading import BATCH_BYTES
     from pipeline.stores.remote import at_hand
 
+    held: list[pa.RecordBatch] = []
+    size = 0
     with at_hand(job.files, job.source) as files:
         for file, refused in files:
-            if refused is not None:
-                reading = not_given(file, job.source, job.limits, refused)
-            elif job.source.hub is None:
-                reading = read_file(file, job.source, job.limits, raw_ids=job.raw_ids)
-            else:
-                hub = job.source.hub.model_copy(update={"name": file.path})
-                source = job.source.model_copy(update={"hub": hub})
-                reading = read_hub(source, job.limits, raw_ids=job.raw_ids, file=file)
+            reading = _reading_of(job, file, refused)
             for batch in reading:
+                held.append(batch)
+                size += batch.nbytes
+                if size < BATCH_BYTES:
+                    continue
                 check_memory(
                     job.memory, f"reading {file.uri}", "lower `limits.record_bytes` in the recipe, or raise it"
                 )
-                yield batch
+                yield pa.concat_batches(held)
+                held, size = [], 0
             _check_unchanged(file, job.source)
             outcomes.append(reading.outcome)
             quarantine.extend(reading.quarantine)
+    if held:
+        yield pa.concat_batches(held)
+
+
+def _reading_of(job: ReadJob, file: InputFile, refused: str | None) -> "Reading":
+    from pipeline.readers.reading import not_given, read_file, read_hub
+
+    if refused is not None:
+        return not_given(file, job.source, job.limits, refused)
+    if job.source.hub is None:
+        return read_file(file, job.source, job.limits, raw_ids=job.raw_ids)
+    hub = job.source.hub.model_copy(update={"name": file.path})
+    source = job.source.model_copy(update={"hub": hub})
+    return read_hub(source, job.limits, raw_ids=job.raw_ids, file=file)
 
 
 def is_as_it_was(file: InputFile, source: Source) -> bool:
