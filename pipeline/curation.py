@@ -26,16 +26,13 @@ from pipeline.engine import (
     report_of,
     smallest_ids,
 )
+from pipeline.parts import joined
 from pipeline.passages.counting import LINES_REVISION, CountJob
 from pipeline.passages.freezing import FREEZE_REVISION, FreezeJob, protected
 from pipeline.passages.table import counting, tables_of
 from pipeline.plan import Plan
 from pipeline.publish.shards import ShardJob, published_schema
-from pipeline.publish.version import (
-    Version,
-    load_earlier,
-    open_version,
-)
+from pipeline.publish.version import Version, load_earlier, open_version
 from pipeline.snapshot import Snapshot, take
 from pipeline.storage import Workspace, digest, read_columns, read_json, write_json, write_parquet
 from schemas import manifest as manifests
@@ -211,14 +208,7 @@ class Curation:
         """The shards that are still to be cleaned, measured and signed; ask when everything is read."""
         dedup = self.plan.recipe.dedup
         jobs = [
-            MeasureJob(
-                self.measure_folder(s),
-                self.read_folder(s),
-                self.plan.steps,
-                dedup,
-                self.max_id,
-                self.memory,
-            )
+            MeasureJob(self.measure_folder(s), self.read_folder(s), self.plan.steps, dedup, self.max_id, self.memory)
             for s in self.shards
         ]
         return [job for job in jobs if not is_done(job.folder)]
@@ -314,16 +304,22 @@ class Curation:
 
     @cached_property
     def outcomes(self) -> dict[str, Counter[str]]:
-        """Input files of this run by source and outcome. Raises ContractError when a file is missing."""
+        """Input files of this run by source and outcome."""
         found: dict[str, Counter[str]] = {}
-        for shard in self.shards:
-            report = report_of(self.read_folder(shard))
-            found.setdefault(shard.source, Counter()).update(report["outcomes"])
-            if report["files"] != len(shard.files):
-                raise ContractError(
-                    f"{self.read_folder(shard)}: {len(shard.files)} files but {report['files']} outcomes"
-                )
+        for source, outcome in zip(*self._files.select(["source", "outcome"]).to_pydict().values(), strict=True):
+            found.setdefault(source, Counter())[outcome] += 1
         return found
+
+    @cached_property
+    def _files(self) -> pa.Table:
+        """What became of each input file. Raises ContractError when a file is missing."""
+        tables = [FILES.empty_table()]
+        for shard in self.shards:
+            tables.append(read_columns(self.read_folder(shard) / "files.parquet"))
+            found = tables[-1].num_rows
+            if found != len(shard.files):
+                raise ContractError(f"{self.read_folder(shard)}: {len(shard.files)} files but {found} outcomes")
+        return joined(pa.concat_tables(tables))
 
     def peak_memory(self) -> int:
         """The most resident memory any worker had on this run's shards, bytes."""
@@ -331,9 +327,9 @@ class Curation:
         return max((int(report_of(folder)["peak_memory_bytes"]) for folder in folders), default=0)
 
     def _gather_files(self) -> None:
-        for name, schema in (("files.parquet", FILES), ("quarantine.parquet", QUARANTINE)):
-            tables = [read_columns(self.read_folder(shard) / name) for shard in self.shards]
-            write_parquet(self.folder / name, schema, tables)
+        write_parquet(self.folder / "files.parquet", FILES, [self._files])
+        bad = [read_columns(self.read_folder(shard) / "quarantine.parquet") for shard in self.shards]
+        write_parquet(self.folder / "quarantine.parquet", QUARANTINE, bad)
 
     @cached_property
     def schema(self) -> pa.Schema:
