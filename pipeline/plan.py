@@ -62,7 +62,7 @@ class Plan:
         """Return the plan of a recipe file. Raises RecipeError naming the file and line of what cannot be done."""
         text = read_recipe(path)
         try:
-            return cls.of(parse_recipe(text, str(path)), path.resolve().parent)
+            return cls.of(parse_recipe(text, str(path), path.resolve().parent), path.resolve().parent)
         except RecipeError as error:
             if not error.place:
                 raise
@@ -143,9 +143,13 @@ class Plan:
         recipe = self.recipe.model_dump(
             mode="json",
             by_alias=True,
-            exclude={"steps": True, "select": True, "sources": True, "publish": _WORDS, "overlap": {"eval"}},
+            exclude={
+                **dict.fromkeys(("steps", "select", "sources", "store", "register_file"), True),
+                "publish": _WORDS,
+                "overlap": {"eval"},
+            },
         )
-        words = {"path", "owner", "url", "evidence"}
+        words = {"path", "urls", "store", "name", "owner", "url", "evidence", "terms", "method", "period", "contact"}
         sources = [source.model_dump(mode="json", exclude=words) for source in self.recipe.sources]
         rules = [rule.model_dump(mode="json", by_alias=True) for rule in self.rules]
         return digest(recipe, sources, rules, self.measuring_identity(), reader_revisions())
@@ -153,7 +157,12 @@ class Plan:
     def public_recipe(self) -> dict[str, Any]:
         """The recipe with defaults and presets filled in, as the manifest carries it: no absolute or internal path."""
         recipe = self.recipe.model_dump(mode="json", by_alias=True)
+        recipe.pop("store")
+        recipe.pop("register")
         for entry, source in zip(recipe["sources"], self.recipe.sources, strict=True):
+            entry.pop("store")
+            if source.internal:
+                entry["urls"] = None
             if source.internal or any(Path(path).is_absolute() for path in source.paths):
                 entry["path"] = None
             if source.hub and (source.internal or Path(source.hub.name).is_absolute()):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.readers.encoding import BLOCK, BinaryContent, commonness, decode, detect
-from pipeline.tables import lines_of
+from pipeline.readers.commonness import commonness, lines_of
+from pipeline.readers.encoding import BLOCK, BinaryContent, decode, detect
 
 SIMPLIFIED = "国家对于发展农村教育和改善农民生活的各项政策，应当认真研究并且及时落实。\n"
 TRADITIONAL = "國家對於發展農村教育和改善農民生活的各項政策，應當認真研究並且及時落實。\n"
@@ -21,7 +21,7 @@ LINES = [
     .split("\n")
     if line and not line.startswith("#")
 ]
-MOVED = [line.split("\t") for line in lines_of("pipeline.readers", "gb18030_2022.tsv")]
+MOVED = [line.split("\t") for line in lines_of("gb18030_2022.tsv")]
 COMMON = {"gb18030": LINES[0][:1500], "cp950": LINES[1][:1500]}
 
 
