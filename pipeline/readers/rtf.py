@@ -51,6 +51,7 @@ class Rtf(Reader):
     """A document in Rich Text Format."""
 
     kind: ClassVar[str] = "rtf"
+    revision: ClassVar[int] = 2
     formats: ClassVar[tuple[str, ...]] = ("rtf",)
     hostile: ClassVar[bool] = True
 
@@ -128,7 +129,8 @@ class _Document:
                 yield from self._line()
         while len(self._parts) > 1:
             self._flush()
-            self._parts[-2] += self._parts.pop()
+            unclosed = self._parts.pop()
+            self._parts[-1] += unclosed
         yield from self._line()
 
     def _open(self) -> None:
