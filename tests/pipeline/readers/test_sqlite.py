@@ -32,7 +32,7 @@ def test_reads_tables_with_text_and_names_the_others(read, tmp_path, name):
     ]
     assert (found.outcome["outcome"], found.outcome["format"]) == ("partial", "sqlite")
     assert [row["record"] for row in found.quarantine] == [1]
-    assert "tables without a text column, not read: counts" in found.outcome["reason"]
+    assert "tables without a text column, not read: counts" in found.outcome["notes"]
 
 
 def test_records_run_on_over_tables_and_a_large_one_is_read_from_disk(read, tmp_path, monkeypatch):
