@@ -186,12 +186,12 @@ _WORDS = {"title", "title_zh", "description", "description_zh", "contact"}
 
 
 def reader_revisions() -> dict[str, int]:
-    """Return the behaviour revision of every reader, and of what opens archives."""
-    from pipeline.readers.archive import REVISION
+    """Return the behaviour revision of every reader, of what opens archives, and of what decides on encodings."""
+    from pipeline.readers import archive, encoding
     from pipeline.readers.reader import Reader
 
     readers = {kind: step.revision for kind, step in catalogue().items() if issubclass(step, Reader)}
-    return {**readers, "archive": REVISION}
+    return {**readers, "archive": archive.REVISION, "encoding": encoding.REVISION}
 
 
 def expand(recipe: Recipe) -> tuple[list[Step], list[Rule]]:
