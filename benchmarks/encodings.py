@@ -12,7 +12,8 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.readers.encoding import BinaryContent, commonness, decode, detect
+from pipeline.readers.commonness import commonness
+from pipeline.readers.encoding import BinaryContent, decode, detect
 
 ENCODINGS = ("utf-8", "gb18030", "hz", "cp950", "big5hkscs", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 SIZES = (20, 50, 200, 1000)

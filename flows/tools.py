@@ -183,18 +183,22 @@ def write_account(out: Path, outcomes: list[dict[str, Any]], quarantine: list[di
 
 def _gather(task: Task, folders: list[Path], out: Path) -> Counter[str]:
     """Write the outcomes of all files into OUT, and return how many there are of each. Raises as `check_read`."""
-    for name, schema in (("files.parquet", FILES), ("quarantine.parquet", QUARANTINE)):
-        write_parquet(out / name, schema, [read_columns(folder / name) for folder in folders])
+    from pipeline.parts import joined
+
+    files, bad = ([read_columns(folder / f"{name}.parquet") for folder in folders] for name in ("files", "quarantine"))
+    write_parquet(out / "files.parquet", FILES, [joined(pa.concat_tables([FILES.empty_table(), *files]))])
+    write_parquet(out / "quarantine.parquet", QUARANTINE, bad)
     for folder in folders:
         task.check_ids(read_columns(folder / "documents.parquet", ["id", "uri", "record"]))
     return task.check_read(read_columns(out / "files.parquet").to_pylist())
 
 
 def _read(task: Task, pool: WorkerPool, scratch: Path, *, kept: bool) -> list[Path]:
-    from pipeline.engine import group_files, read_shard
+    from pipeline.engine import group_files, read_shard, with_borders
 
-    groups = enumerate(group_files(task.files))
-    jobs = [task.job(scratch / f"{number:05d}", group, kept=kept) for number, group in groups]
+    # Nothing is decided here on an id that occurs again in another part: such files are read whole.
+    groups = enumerate(group_files(task.files, parted=task.source.fields.id is None))
+    jobs = with_borders(task.job(scratch / f"{number:05d}", group, kept=kept) for number, group in groups)
     InWorkers(pool).each("read", read_shard, jobs, str)
     return [job.folder for job in jobs]
 

@@ -26,6 +26,7 @@ from pipeline.engine import (
     report_of,
     smallest_ids,
 )
+from pipeline.parts import joined
 from pipeline.passages.counting import LINES_REVISION, CountJob
 from pipeline.passages.freezing import FREEZE_REVISION, FreezeJob, protected
 from pipeline.passages.table import counting, tables_of
@@ -310,16 +311,22 @@ class Curation:
 
     @cached_property
     def outcomes(self) -> dict[str, Counter[str]]:
-        """Input files of this run by source and outcome. Raises ContractError when a file is missing."""
+        """Input files of this run by source and outcome."""
         found: dict[str, Counter[str]] = {}
-        for shard in self.shards:
-            report = report_of(self.read_folder(shard))
-            found.setdefault(shard.source, Counter()).update(report["outcomes"])
-            if report["files"] != len(shard.files):
-                raise ContractError(
-                    f"{self.read_folder(shard)}: {len(shard.files)} files but {report['files']} outcomes"
-                )
+        for source, outcome in zip(*self._files.select(["source", "outcome"]).to_pydict().values(), strict=True):
+            found.setdefault(source, Counter())[outcome] += 1
         return found
+
+    @cached_property
+    def _files(self) -> pa.Table:
+        """What became of each input file. Raises ContractError when a file is missing."""
+        tables = [FILES.empty_table()]
+        for shard in self.shards:
+            tables.append(read_columns(self.read_folder(shard) / "files.parquet"))
+            found = tables[-1].num_rows
+            if found != len(shard.files):
+                raise ContractError(f"{self.read_folder(shard)}: {len(shard.files)} files but {found} outcomes")
+        return joined(pa.concat_tables(tables))
 
     def peak_memory(self) -> int:
         """The most resident memory any worker had on this run's shards, bytes."""
@@ -328,9 +335,9 @@ class Curation:
 
     def _gather_files(self) -> None:
         write_parquet(self.folder / "changes.parquet", CHANGES, [self.changes])
-        for name, schema in (("files.parquet", FILES), ("quarantine.parquet", QUARANTINE)):
-            tables = [read_columns(self.read_folder(shard) / name) for shard in self.shards]
-            write_parquet(self.folder / name, schema, tables)
+        write_parquet(self.folder / "files.parquet", FILES, [self._files])
+        bad = [read_columns(self.read_folder(shard) / "quarantine.parquet") for shard in self.shards]
+        write_parquet(self.folder / "quarantine.parquet", QUARANTINE, bad)
 
     @cached_property
     def schema(self) -> pa.Schema:

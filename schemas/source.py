@@ -168,13 +168,33 @@ class Limits(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One of `count` pieces of a large file of UTF-8, `number` counted from 0: what a task reads of it.
+
+    Bytes from `start` up to `end`, at the borders of records, the first of which is `record`. What the whole file told
+    goes with each: `evidence` of its encoding, and whether it has a byte order mark (`bom`). `digest` is of the bytes
+    that the part depends on. Where start and end are equal, there is nothing in it.
+    """
+
+    number: int
+    count: int
+    start: int = 0
+    end: int = 0
+    record: int = 0
+    evidence: str = ""
+    bom: bool = False
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class InputFile:
     """One file of a source as the snapshot saw it.
 
     `uri` is relative to the source's root; `path` is where it lies; `sha256` names the bytes, or is `UNREADABLE`.
     `tag`: by what a store tells its files' states apart (`etag:…`, `modified:…`); such a file is not fetched to be
     hashed, and `sha256` is then `tag:` with a digest of tag and size.
-    `gone`: an earlier snapshot saw it, and now it is not there, or holds something else.
+    `gone`: an earlier snapshot saw it, and now it is not there, or holds something else. `part`: what is read of
+    it, where that is not all.
     """
 
     source: str
@@ -184,6 +204,7 @@ class InputFile:
     sha256: str
     gone: bool = False
     tag: str = ""
+    part: Part | None = None
 
 
 UNREADABLE = "unreadable"

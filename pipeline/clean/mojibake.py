@@ -22,14 +22,14 @@ import pyarrow as pa
 from numba import njit
 
 from pipeline.clean.rows import mended
-from pipeline.readers.encoding import commonness
+from pipeline.readers.commonness import commonness
 from pipeline.signals import classes
 from pipeline.step import Cleaner
 from pipeline.text import CodePoints
 
 # By hand, between good text (commonness 0.85 and more, another encoding's reading of it below 0.45) and broken.
 COMMON, GAIN = 0.75, 0.3
-"""Least mean weight of the mended characters (`readers.encoding.commonness`), and by how much it must rise."""
+"""Least mean weight of the mended characters (`readers.commonness`), and by how much it must rise."""
 
 # A character of well-formed UTF-8 beyond ASCII (Unicode, table 3-7).
 _UNIT = (

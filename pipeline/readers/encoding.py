@@ -12,12 +12,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import resources
 from mmap import mmap
 
 import numpy as np
-import numpy.typing as npt
 
+from pipeline.readers.commonness import commonness, lines_of
 from pipeline.text import looks
 
 Data = bytes | mmap
@@ -25,6 +24,7 @@ Data = bytes | mmap
 BLOCK = 1 << 20
 SAMPLES = 4  # blocks of the contest, spread over the file
 GOOD = 0.35  # least score of a believable decoding; Chinese text has over 0.75, misread text at most 0.31 (605 files)
+PLAIN = 0.75  # score of a decoding without error from which no other is looked at
 DAMAGED = 0.3  # most errors for each high byte of UTF-8 with bad bytes; GBK read as UTF-8 makes over 0.5
 MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -103,48 +103,10 @@ def read_bytes(value: bytes) -> tuple[str, Encoding]:
     return decode(value, encoding), encoding
 
 
-def commonness(text: str, *, with_ascii: bool = False) -> float:
-    """Return how common the characters of a text are in Chinese, at most 1: the mean weight of those beyond ASCII.
-
-    Weight 1 for the thousand most frequent Han characters of either script and for Chinese punctuation, falling to
-    0.4 at the four-thousandth; 0.7 for frames and full-width ASCII; 0 for any other; -2 for U+FFFD and -1 for private
-    use. The weights are chosen by hand.
-    """
-    units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
-    weights = _weights()[units]
-    if with_ascii:
-        plain = ((units >= 32) & (units < 127)) | ((units >= 9) & (units <= 13))
-        return float((weights + 0.6 * plain).mean()) if len(units) else 0.0
-    weights = weights[units >= 128]
-    return float(weights.mean()) if len(weights) else 0.0
-
-
-@cache
-def _weights() -> npt.NDArray[np.float32]:
-    """Weight of each UTF-16 unit, float32, (65536,)."""
-    weights = np.zeros(1 << 16, np.float32)
-    for line in _lines_of("common_characters.txt"):
-        units = np.frombuffer(line.encode("utf-16-le"), np.uint16)
-        ranked = np.interp(np.arange(len(units)), [1000, 4000], [1.0, 0.4])
-        weights[units] = np.maximum(weights[units], ranked)
-    for mark in "，。、；：？！“”‘’（）《》〈〉「」『』【】…—·\u3000":
-        weights[ord(mark)] = 1.0
-    weights[0xFF01:0xFF5F] = np.maximum(weights[0xFF01:0xFF5F], 0.7)
-    weights[0x2500:0x2580] = 0.7  # frames of tables, which statutes and old mail are full of
-    weights[0xE000:0xF900] = -1.0
-    weights[0xFFFD] = -2.0
-    return weights
-
-
 @cache
 def _to_standard() -> dict[int, int]:
-    rows = (line.split("\t") for line in _lines_of("gb18030_2022.tsv"))
+    rows = (line.split("\t") for line in lines_of("gb18030_2022.tsv"))
     return {int(old, 16): int(new, 16) for _, old, new in rows}
-
-
-def _lines_of(name: str) -> list[str]:
-    text = resources.files("pipeline.readers").joinpath("data", name).read_text(encoding="utf-8")
-    return [line for line in text.splitlines() if not line.startswith("#")]
 
 
 def _standard(text: str) -> str:
@@ -279,6 +241,8 @@ def _of_lines(data: Data, hint: str | None) -> Encoding:
 
 def _contest(data: Data, hint: str | None) -> Encoding:
     sample = b"".join(_samples(data))
+    if len(sample) == len(data) and (found := _plain_legacy(sample, hint)):
+        return found
     name, scores = _best(sample, (*LEGACY, *WIDE), hint)
     evidence = "common characters: " + ", ".join(f"{codec} {score:.2f}" for codec, score in scores.items())
     if scores[name] < GOOD:
@@ -288,6 +252,20 @@ def _contest(data: Data, hint: str | None) -> Encoding:
     if errors and name in LEGACY:
         return _with_utf8_lines(data, hint) or replace(found, errors=errors)
     return replace(found, errors=errors)
+
+
+def _plain_legacy(data: bytes, hint: str | None) -> Encoding | None:
+    """Return the encoding of what is plainly Chinese and without any error, the declared one tried first."""
+    declared = _family(hint)
+    for name in sorted(("gb18030", "cp950"), key=lambda name: name != declared):
+        try:
+            text = data.decode(name)
+        except UnicodeDecodeError:
+            continue
+        score = commonness(text)
+        if score >= PLAIN:
+            return Encoding(name, f"common characters: {name} {score:.2f}, without error")
+    return None
 
 
 def _with_utf8_lines(data: Data, hint: str | None) -> Encoding | None:

@@ -26,6 +26,7 @@ HEAD = re.compile(rf"(?is)<!--.*?-->|<(head|title|{'|'.join(UNSEEN)})\b.*?(?:</\
 BREAK = re.compile(
     r"(?i)<\s*/?\s*(?:p|div|br|li|ul|ol|tr|td|th|table|h[1-6]|dt|dd|section|article|blockquote|pre|hr)\b"
 )
+CONTROL = bytes((*range(9), *range(14, 28)))  # none of them is white space
 ANY_TAG = re.compile(r"<[^<>]*>")
 TIMES = frozenset(
     [
@@ -124,7 +125,7 @@ def _parsed(text: str) -> tuple[Any, bool]:
 
     # Not the parser of lxml.html, whose elements cost a call in Python each.
     parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
-    data = text.replace("\0", "").encode("utf-8", "replace")
+    data = text.encode("utf-8", "replace").translate(None, CONTROL)
     try:
         tree = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:

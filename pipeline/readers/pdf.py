@@ -9,6 +9,7 @@ and browsers make; a file that draws its columns line by line across comes out a
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, ClassVar, NamedTuple
@@ -133,6 +134,7 @@ def _lines(text: Any, height: float) -> list[Line]:
 
     whole = text.get_text_range()
     straight = len(whole) == text.count_chars()
+    pairs = [match.start() for match in re.finditer("[\U00010000-\U0010ffff]", whole)]  # two units of UTF-16 each
     lines = []
     for match in re.finditer(r"[^\r\n]+", whole):
         line = match[0]
@@ -142,7 +144,7 @@ def _lines(text: Any, height: float) -> list[Line]:
             continue
         ends = (first, last)
         if not straight:
-            units = [len(whole[:at].encode("utf-16-le", "surrogatepass")) // 2 for at in ends]
+            units = [at + bisect_left(pairs, at) for at in ends]
             ends = tuple(max(0, raw.FPDFText_GetCharIndexFromTextIndex(text, at)) for at in units)
         left, bottom, _, top = text.get_charbox(ends[0])
         _, low, right, high = text.get_charbox(ends[1])

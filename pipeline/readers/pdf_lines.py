@@ -5,6 +5,7 @@ Lengths are in points of 1/72 inch; the numbers here were chosen by hand on page
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -50,9 +51,12 @@ def body(pages: list[list[Line]]) -> list[list[Line]]:
     places: dict[str, list[float]] = {}
     for line in (line for lines in edges for line in lines):
         places.setdefault(_key(line), []).append(line.top)
+    for tops in places.values():
+        tops.sort()
 
     def recurs(line: Line) -> bool:
-        return sum(abs(line.top - top) <= SAME for top in places[_key(line)]) >= least
+        tops = places[_key(line)]
+        return bisect_right(tops, line.top + SAME) - bisect_left(tops, line.top - SAME) >= least
 
     kept = []
     for lines, at_edge in zip(pages, edges, strict=True):

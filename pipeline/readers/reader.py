@@ -4,7 +4,8 @@ A reader is a step: defining a subclass of `Reader` registers it. It never raise
 whose message becomes the file's reason; what it yielded before stays.
 """
 
-from collections.abc import Iterable, Iterator
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -14,7 +15,7 @@ from pipeline.readers.encoding import BinaryContent, Encoding, decode, detect
 from pipeline.readers.fields import Columns, parse_time, text_of
 from pipeline.step import Step
 from schemas.errors import ContractError
-from schemas.source import Fields, Limits
+from schemas.source import Fields, Limits, Part
 
 if TYPE_CHECKING:
     from pipeline.readers.archive import Budget
@@ -51,7 +52,7 @@ class Intake:
 
     `losses` are reasons why the file was not read in full; each makes the outcome `partial`. `nothing` is the reason
     of a file that is sound and yet gave no record. `notes` are facts that are no losses: what the file holds besides
-    texts, what its pages reserve.
+    texts, what its pages reserve. `part`: all of the file that is asked for, for readers that have `borders`.
     """
 
     uri: str
@@ -66,6 +67,7 @@ class Intake:
     notes: list[str] = field(default_factory=list)
     ocr: str | None = None  # the function that reads pages without a text layer
     budget: "Budget | None" = None  # inside an archive: what may still be unpacked
+    part: Part | None = None
 
 
 class Reader(Step):
@@ -82,11 +84,23 @@ class Reader(Step):
         """
         raise ContractError(f"the reader '{self.kind}' does not define records")
 
+    def borders(self, content: Content, intake: Intake, places: Sequence[int]) -> list[tuple[int, int]] | None:  # noqa: ARG002 - contract
+        """Return for each place in the bytes where the first record behind it begins, and its ordinal.
+
+        None where the content cannot be read in parts with the same result. Raises as `records`.
+        """
+        return None
+
 
 def decided(content: Content, intake: Intake, hint: str | None = None) -> Encoding:
     """Return the encoding of the content and note it. Raises Unreadable for binary data."""
+    part = intake.part
     try:
-        encoding = detect(content.data, hint)
+        encoding = (
+            detect(content.data, hint)
+            if part is None
+            else Encoding("utf-8", part.evidence, len(BOM_UTF8) if part.bom else 0)
+        )
     except BinaryContent as error:
         raise Unreadable(
             f"named as {intake.format} but the content is binary ({error}); give it its right name or remove it"

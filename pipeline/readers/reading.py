@@ -12,7 +12,7 @@ find repeated ones.
 import errno
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from pipeline.readers.formats import (
 from pipeline.readers.isolation import read_records
 from pipeline.readers.reader import Bad, Intake, Reader, Record, encodable, excerpt
 from pipeline.step import of_role
-from schemas.decision import Outcome
+from schemas.decision import Outcome, bad_records
 from schemas.document import DOCUMENT, document_id
 from schemas.errors import SourceError, unknown_name
 from schemas.source import InputFile, Limits, Source
@@ -65,6 +65,7 @@ class Reading:
         self._file, self._source, self._produce, self._raw_ids = file, source, produce, raw_ids
         self._intake = Intake(file.uri, source.fields, limits, detect_format(file.uri) or "unknown")
         self._intake.ocr = source.ocr
+        self._intake.part = file.part
         self._seen: set[bytes] = set()
         self._records = 0
 
@@ -181,9 +182,7 @@ class Reading:
         reasons = [skipped or failure or "", *self._intake.losses]
         if bad:
             first = self.quarantine[0]
-            reasons.append(
-                f"{bad} bad record{'s' * (bad > 1)}, the first is record {first['record']}: {first['reason']}"
-            )
+            reasons.append(f"{bad_records(bad)}{first['record']}: {first['reason']}")
         lost = bool(failure or bad or self._intake.losses)
         if skipped:
             outcome = Outcome.SKIPPED
@@ -219,6 +218,8 @@ def read_file(file: InputFile, source: Source, limits: Limits, *, raw_ids: bool 
     """
 
     def produce(intake: Intake) -> Iterator[Record | Bad | Block]:
+        if file.part is not None and file.part.start == file.part.end:
+            return
         if intake.format == "junk":
             raise Skipped(JUNK)
         if source.reader == "auto":
@@ -237,6 +238,25 @@ def not_given(file: InputFile, source: Source, limits: Limits, reason: str) -> R
         yield
 
     return Reading(file, source, limits, produce, raw_ids=False)
+
+
+def borders_of(file: InputFile, source: Source, limits: Limits, places: Sequence[int]) -> tuple[Intake, Any] | None:
+    """Return what was found of a file, and for each place the first record behind it, as `Reader.borders` does.
+
+    None where the file can only be read as a whole. Raises nothing for bad input, OSError when it cannot be read.
+    """
+    intake = Intake(file.uri, source.fields, limits, detect_format(file.uri))
+    head = _first_bytes(file.path)
+    if any(head.startswith(magic) for magic, _ in PACKINGS.values()):
+        return None
+    try:
+        with opened(file, limits) as content:
+            base = proven_format(content.data) or intake.format
+            reader = None if misnamed(content.data, base) or base in MEMBERS else _reader(source.reader, base)
+            borders = None if reader is None or reader.hostile else reader.borders(content, intake, places)
+    except Unreadable:
+        return None
+    return None if borders is None else (intake, borders)
 
 
 def read_hub(source: Source, limits: Limits, *, raw_ids: bool = False, file: InputFile | None = None) -> Reading:

@@ -19,8 +19,9 @@ from functools import cache
 from importlib import resources
 from typing import ClassVar
 
+from pipeline.readers.commonness import commonness
 from pipeline.readers.content import Content
-from pipeline.readers.encoding import Data, commonness
+from pipeline.readers.encoding import Data
 from pipeline.readers.reader import Bad, Intake, Reader, Record, collected, encodable
 
 TOKEN = re.compile(

@@ -72,7 +72,7 @@ def _read(stream: socket.socket) -> None:
             said = {"reason": f"more is unpacked than limits.unpacked_bytes {limits.unpacked_bytes:,}; raise the limit"}
     except CorpusError as error:
         kind, said = wire.CORPUS_ERROR, {"name": type(error).__name__, "reason": str(error)}
-    except Exception as error:  # noqa: BLE001 - whatever a library raises costs one file
+    except BaseException as error:  # noqa: BLE001 - whatever a library raises costs one file; panics are no Exceptions
         reason = f"the reader '{job['reader'][1]}' failed on it ({type(error).__name__}: {error}); convert the file"
         kind, said = wire.UNREADABLE, {"reason": reason}
     _limit(None, 0)

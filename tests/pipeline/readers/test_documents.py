@@ -5,8 +5,10 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from tests_support import is_linear
 
 from pipeline.readers.numbering import counted, formatted
+from pipeline.readers.pdf_lines import Line, body
 from schemas.source import Limits
 
 HERE = Path(__file__).parent / "documents"
@@ -141,6 +143,17 @@ def test_a_package_without_its_main_part_fails(read):
     assert read("a.epub", packed(a_xml="<a/>")).outcome["outcome"] == "failed"
 
 
+def test_a_chapter_that_is_no_text_costs_itself(read):
+    stream = BytesIO(document("pandoc.epub"))
+    with zipfile.ZipFile(stream) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    (chapter, *_) = sorted(name for name in members if "ch00" in name)
+    found = read("a.epub", packed(**members | {chapter: bytes(1000)}))
+    assert found.outcome["outcome"] == "partial"
+    assert f"{chapter} is no text" in found.outcome["reason"]
+    assert len(found.texts[0]) > 100
+
+
 def test_a_bomb_is_refused(read):
     bomb = word("<w:p><w:r><w:t>" + "大" * 2_000_000 + "</w:t></w:r></w:p>")
     found = read("a.docx", bomb, limits=Limits(unpacked_bytes=1 << 20))
@@ -270,3 +283,12 @@ def test_a_workbook_that_is_cut_off_or_has_no_text_column_fails(read, name):
     found = read(name, document(name), text="内容")
     assert found.outcome["outcome"] == "failed"
     assert "no field '内容'" in found.outcome["reason"]
+
+
+def test_heads_of_many_pages_are_found_in_time_that_grows_with_them():
+    def heads(pages):
+        texts = [chr(0x4E00 + number) * 20 for number in range(len(pages))]
+        return body([[Line("春天", 90, 130, 800, 812, 842), Line(text, 90, 330, 400, 412, 842)] for text in texts])
+
+    assert [len(lines) for lines in heads("123")] == [1, 1, 1]
+    assert is_linear(heads, "x".__mul__, 300)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.readers.encoding import BLOCK, BinaryContent, commonness, decode, detect
+from pipeline.readers.commonness import commonness
+from pipeline.readers.encoding import BLOCK, BinaryContent, decode, detect
 
 SIMPLIFIED = "国家对于发展农村教育和改善农民生活的各项政策，应当认真研究并且及时落实。\n"
 TRADITIONAL = "國家對於發展農村教育和改善農民生活的各項政策，應當認真研究並且及時落實。\n"

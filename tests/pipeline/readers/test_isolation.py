@@ -86,6 +86,7 @@ def test_a_worker_is_cheap_once_it_is_there() -> None:
         ("recurse", "RecursionError"),
         ("refuse", "refused; take another"),
         ("trip", "KeyError: 'no such thing'"),
+        ("panic", "PanicException: index out of range"),
     ],
 )
 def test_what_goes_wrong_costs_the_rest_of_one_file(what: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,3 +76,18 @@ def test_hidden_words_inside_a_sentence_stay():
 def test_border_phrases_inside_a_long_text_stay():
     body = "".join(f"<p>{text}</p>" for text in [*PARAGRAPHS * 2, "版权所有的说明。", *PARAGRAPHS * 2])
     assert "版权所有的说明。" in text_of(f"<div>{body}</div>")
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("<p>甲&lt;乙&gt;&amp;丙&#12;丁\f戊</p>", "甲<乙>&丙 丁 戊"),
+        ("<p>甲</x<y>乙<z<w>丙</z<w>丁</p><p>戊</p>", "甲乙\n丙\n丁\n戊"),
+        ("<p title='>'>\u3000\u3000甲\u3000乙\u2028</p>", "甲\u3000乙"),
+        ("<table><tr><td></td><td>甲 </td><td> </td><td>\u00a0乙</td><td></td></tr></table>", "甲\t\t乙"),
+        ("<pre>  甲 \n\n 乙\t丙 </pre>", "  甲\n 乙\t丙"),
+        ("<p>甲<br>乙<br/>丙</p>", "甲\n乙\n丙"),
+    ],
+)
+def test_lines_are_what_a_reader_sees(markup, text):
+    assert text_of(markup) == text
