@@ -105,7 +105,7 @@ class Plan:
     def reading_identity(self, source: Source) -> dict[str, Any]:
         """What the outcome of reading a source's files depends on, besides the files."""
         return {
-            "source": source.model_dump(include={"id", "reader", "fields", "hub"}),
+            "source": source.model_dump(include={"id", "reader", "fields", "hub"} | ({"ocr"} if source.ocr else set())),
             "limits": self.recipe.limits.model_dump(),
             "readers": reader_revisions(),
         }

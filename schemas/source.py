@@ -117,6 +117,11 @@ class Source(Facts):
     store: Store | None = Field(None, description="how its addresses are reached")
     reader: str = Field("auto", description="auto, or the kind of a reader for every file of the source")
     fields: Fields = Fields()
+    ocr: str | None = Field(
+        None,
+        pattern=r"^\w+(\.\w+)*:\w+$",
+        description="module:function that reads the pages of PDF files that have no text layer",
+    )
     rank: int = Field(1, ge=0, description="priority when duplicates meet; 1 goes before 2")
 
     @field_validator("id")

@@ -64,6 +64,7 @@ class Reading:
         self.quarantine: list[dict[str, Any]] = []
         self._file, self._source, self._produce, self._raw_ids = file, source, produce, raw_ids
         self._intake = Intake(file.uri, source.fields, limits, detect_format(file.uri) or "unknown")
+        self._intake.ocr = source.ocr
         self._intake.part = file.part
         self._seen: set[bytes] = set()
         self._records = 0
