@@ -171,13 +171,15 @@ def documents_of(
     job: ReadJob, outcomes: list[dict[str, Any]], quarantine: list[dict[str, Any]]
 ) -> Iterator[pa.RecordBatch]:
     """Yield the documents of a shard's files; what became of files and bad records is appended to the two lists."""
-    from pipeline.readers.reading import not_given, read_file, read_hub
+    from pipeline.readers.reading import not_given, read_file, read_hub, read_sql
     from pipeline.stores.remote import at_hand
 
     with at_hand(job.files, job.source) as files:
         for file, refused in files:
             if refused is not None:
                 reading = not_given(file, job.source, job.limits, refused)
+            elif job.source.sql is not None:
+                reading = read_sql(file, job.source, job.limits, raw_ids=job.raw_ids)
             elif job.source.hub is None:
                 reading = read_file(file, job.source, job.limits, raw_ids=job.raw_ids)
             else:
@@ -189,7 +191,8 @@ def documents_of(
                     job.memory, f"reading {file.uri}", "lower `limits.record_bytes` in the recipe, or raise it"
                 )
                 yield batch
-            _check_unchanged(file, job.source)
+            if job.source.sql is None:  # a database is asked while it is read
+                _check_unchanged(file, job.source)
             outcomes.append(reading.outcome)
             quarantine.extend(reading.quarantine)
 
@@ -197,7 +200,7 @@ def documents_of(
 def is_as_it_was(file: InputFile, source: Source) -> bool:
     """Whether an input still holds the bytes that the snapshot hashed; a hub name is pinned by its commit."""
     try:
-        if "://" in file.path:
+        if "://" in file.path or source.sql is not None:
             return False  # only its store knows, and a copy of it was compared when it was fetched
         if source.hub is None:
             return sha256_file(Path(file.path)) == file.sha256
