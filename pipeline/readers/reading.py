@@ -14,6 +14,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ from xxhash import xxh3_128_digest
 import pipeline.readers
 from pipeline.readers.archive import MEMBERS, read_members
 from pipeline.readers.block import Block
-from pipeline.readers.content import PACKINGS, Content, Skipped, Unreadable, first_bytes, opened
+from pipeline.readers.content import PACKINGS, Content, Skipped, Unreadable, opened
 from pipeline.readers.formats import detect_format, kind_of_bytes, misnamed, proven_format, sniff, unsupported
 from pipeline.readers.isolation import read_records
 from pipeline.readers.reader import Bad, Intake, Reader, Record, encodable, excerpt
@@ -212,7 +213,7 @@ def read_file(file: InputFile, source: Source, limits: Limits, *, raw_ids: bool 
         if intake.format == "junk":
             raise Skipped(JUNK)
         if source.reader == "auto":
-            _refuse_unread(partial(first_bytes, file.path, 16), intake.format)
+            _refuse_unread(partial(_first_bytes, file.path), intake.format)
         with opened(file, limits) as content:
             yield from _records(content, source, intake)
 
@@ -258,11 +259,10 @@ def read_sql(file: InputFile, source: Source, limits: Limits, *, raw_ids: bool =
 def _not_opened(error: OSError, file: InputFile) -> str:
     """Return the reason of a file that cannot be opened. Raises SourceError for a fault of the machine."""
     of_the_file = error.errno in OF_THE_FILE or isinstance(error, (FileNotFoundError, PermissionError))
-    # Without a number it is what a library says of the bytes, or of the network where there is one.
-    if of_the_file or (error.errno is None and "://" not in file.path):
+    if of_the_file or error.errno is None:  # without a number it is what a library says of the bytes
         return f"cannot be opened or read ({error}); check that it is there and readable"
     raise SourceError(
-        f"{file.path}: reading broke off ({error}); nothing is noted of it, run again when its disk or network works"
+        f"{file.path}: reading broke off ({error}); nothing is noted of it, run again when its disk works"
     ) from error
 
 
@@ -290,6 +290,11 @@ def _own_readers() -> dict[str, type[Reader]]:
     for module in pkgutil.iter_modules(pipeline.readers.__path__):
         importlib.import_module(f"pipeline.readers.{module.name}")
     return {reader.kind: reader for reader in Reader.__subclasses__() if reader.kind}
+
+
+def _first_bytes(path: str) -> bytes:
+    with Path(path).open("rb") as stream:
+        return stream.read(16)
 
 
 def _refuse_unread(first: Callable[[], bytes], name: str) -> None:

@@ -213,7 +213,7 @@ def _url(source: Source) -> "URL":
 
     sql = _of(source)
     try:
-        keys = keys_of(Store(token_env=sql.url_env, block=sql.block), s3=False)
+        keys = keys_of(Store(token_env=sql.url_env, block=sql.block))
     except SourceError as error:
         raise SourceError("source '{source}': {error}", source=source.id, error=error) from None
     try:

@@ -149,7 +149,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 def bearing(store: Store) -> Prepare:
     """Return what adds the credentials of a store to a request's headers, Basic or Bearer."""
-    keys = keys_of(store, s3=False)
+    keys = keys_of(store)
 
     def prepare(_url: str, headers: dict[str, str]) -> dict[str, str]:
         if keys is None:
