@@ -87,7 +87,7 @@ def curate_here() -> Callable[..., dict]:
     return run
 
 
-PASSWORD = "Geheim-0815"
+PASSWORD = "Geheim-密-0815"
 
 
 def _unused_port() -> int:
@@ -178,6 +178,6 @@ def mariadb(_server_home: tuple[Path, dict[str, object]]) -> Iterator[str]:
     command = [server, "--no-defaults", f"--datadir={data}", f"--port={port}"]
     command += ["--bind-address=127.0.0.1", f"--socket={data}/socket", f"--init-file={home}/rights.sql"]
     command += ["--character-set-server=utf8mb4", "--skip-log-bin"]
-    options = {"user": "reader", "password": PASSWORD, "host": "127.0.0.1", "port": port, "database": "texts"}
+    options = {"user": "reader", "password": PASSWORD.encode(), "host": "127.0.0.1", "port": port, "database": "texts"}
     for _ in _serve(command, data, account, lambda: pymysql.connect(**options).close()):
         yield f"mysql://reader:{PASSWORD}@127.0.0.1:{port}/texts"

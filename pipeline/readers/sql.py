@@ -171,6 +171,17 @@ def _quoted(connection: "Connection", name: str) -> str:
 
 
 @contextmanager
+def _left_at_once(connection: "Connection") -> "Iterator[Connection]":
+    """Close a connection in the end, and where something is raised without fetching the rows that are left."""
+    with connection:
+        try:
+            yield connection
+        except BaseException:
+            connection.invalidate()
+            raise
+
+
+@contextmanager
 def _connected(source: Source) -> "Iterator[Connection]":
     """Give a connection in a transaction that only reads and sees one state of the data."""
     from sqlalchemy import NullPool, create_engine
@@ -178,8 +189,10 @@ def _connected(source: Source) -> "Iterator[Connection]":
     url = _url(source)
     kind = url.get_backend_name()
     try:
-        engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
-        with engine.connect() as connection:
+        # PyMySQL would take a text for Latin-1.
+        secret = {"password": url.password.encode()} if url.get_driver_name() == "pymysql" and url.password else {}
+        engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=secret)
+        with _left_at_once(engine.connect()) as connection:
             if kind in _LEVELS:
                 connection.execution_options(isolation_level=_LEVELS[kind])
             if kind == "postgresql":

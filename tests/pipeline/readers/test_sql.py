@@ -26,9 +26,10 @@ def filled(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Change]:
     monkeypatch.setenv("TEXTS_DB", url)
     known = make_url(url)
     kind = known.get_backend_name()
-    engine = create_engine(
-        known.set(drivername=f"{kind}+{DRIVERS[kind]}") if kind in DRIVERS else known, poolclass=NullPool
-    )
+    password = {"connect_args": {"password": str(known.password).encode()}} if kind == "mysql" else {}
+    if kind in DRIVERS:
+        known = known.set(drivername=f"{kind}+{DRIVERS[kind]}")
+    engine = create_engine(known, poolclass=NullPool, **password)
 
     def change(*statements: str, **values: Any) -> None:
         with engine.begin() as connection:
