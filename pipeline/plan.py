@@ -104,8 +104,9 @@ class Plan:
 
     def reading_identity(self, source: Source) -> dict[str, Any]:
         """What the outcome of reading a source's files depends on, besides the files."""
+        given = {name for name in ("ocr", "sql") if getattr(source, name) is not None}
         return {
-            "source": source.model_dump(include={"id", "reader", "fields", "hub"}),
+            "source": source.model_dump(include={"id", "reader", "fields", "hub"} | given),
             "limits": self.recipe.limits.model_dump(),
             "readers": reader_revisions(),
         }
@@ -162,7 +163,7 @@ class Plan:
         for entry, source in zip(recipe["sources"], self.recipe.sources, strict=True):
             entry.pop("store")
             if source.internal:
-                entry["urls"] = None
+                entry["urls"] = entry["sql"] = None
             if source.internal or any(Path(path).is_absolute() for path in source.paths):
                 entry["path"] = None
             if source.hub and (source.internal or Path(source.hub.name).is_absolute()):

@@ -116,6 +116,7 @@ class _Account:
         budget = outer.budget
         assert budget is not None
         told = Intake(outer.uri + place, outer.fields, outer.limits, detect_format(name) or "unknown")
+        told.ocr = outer.ocr
         told.budget = Budget(budget.bytes, budget.members, budget.depth - 1, budget.most)
         inner = told.budget
         try:

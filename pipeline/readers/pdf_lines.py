@@ -45,7 +45,7 @@ class Line(NamedTuple):
 
 
 def body(pages: list[list[Line]]) -> list[list[Line]]:
-    """Return the pages without what recurs at their edges and without page numbers."""
+    """Return the pages, in part empty now, without what recurs at their edges and without page numbers."""
     least = 2 if len(pages) <= 5 else 3
     edges = [_edges(lines) for lines in pages]
     places: dict[str, list[float]] = {}
@@ -61,7 +61,7 @@ def body(pages: list[list[Line]]) -> list[list[Line]]:
     kept = []
     for lines, at_edge in zip(pages, edges, strict=True):
         kept.append([line for line in lines if not (line in at_edge and (recurs(line) or _is_number(line)))])
-    return [lines for lines in kept if lines]
+    return kept
 
 
 def paragraphs(pages: list[list[Line]]) -> Iterator[str]:

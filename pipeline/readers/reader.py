@@ -49,7 +49,7 @@ class Bad(NamedTuple):
 
 @dataclass(slots=True)
 class Intake:
-    """What a reader is told (`uri`, `fields`, `limits`) and what it tells about the file (the rest).
+    """What a reader is told (`uri`, `fields`, `limits`, `ocr`) and what it tells about the file (the rest).
 
     `losses` are reasons why the file was not read in full; each makes the outcome `partial`. `nothing` is the reason
     of a file that is sound and yet gave no record. `notes` are facts that are no losses: what the file holds besides
@@ -66,6 +66,7 @@ class Intake:
     losses: list[str] = field(default_factory=list)
     nothing: str = "no text in it"
     notes: list[str] = field(default_factory=list)
+    ocr: str | None = None  # the function that reads pages without a text layer
     budget: "Budget | None" = None  # inside an archive: what may still be unpacked
     part: Part | None = None
 

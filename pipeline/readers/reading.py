@@ -64,6 +64,7 @@ class Reading:
         self.quarantine: list[dict[str, Any]] = []
         self._file, self._source, self._produce, self._raw_ids = file, source, produce, raw_ids
         self._intake = Intake(file.uri, source.fields, limits, detect_format(file.uri) or "unknown")
+        self._intake.ocr = source.ocr
         self._intake.part = file.part
         self._seen: set[bytes] = set()
         self._records = 0
@@ -272,6 +273,15 @@ def read_hub(source: Source, limits: Limits, *, raw_ids: bool = False, file: Inp
     hub = source.hub
     reading = Reading(file, source, limits, lambda intake: hub_records(hub, intake), raw_ids=raw_ids)
     reading._intake.format = "hub"
+    return reading
+
+
+def read_sql(file: InputFile, source: Source, limits: Limits, *, raw_ids: bool = False) -> Reading:
+    """Return the reading of a table or query of a database, streamed. Iterating raises SourceError as it says."""
+    from pipeline.readers.sql import sql_records
+
+    reading = Reading(file, source, limits, partial(sql_records, source, file), raw_ids=raw_ids)
+    reading._intake.format = "sql"
     return reading
 
 

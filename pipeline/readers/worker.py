@@ -49,7 +49,7 @@ def _follow(parent: int) -> NoReturn:
 def _read(stream: socket.socket) -> None:
     job, descriptor = wire.asked(stream)
     limits = Limits(**job["limits"])
-    intake = Intake(job["uri"], Fields(**job["fields"]), limits, job["format"])
+    intake = Intake(job["uri"], Fields(**job["fields"]), limits, job["format"], ocr=job["ocr"])
     kind, said = wire.DONE, dict[str, Any]()
     before = _memory()
     try:
