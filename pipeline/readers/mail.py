@@ -195,6 +195,8 @@ class _Letter:
 def _by_charset(data: bytes, said: str | None) -> tuple[str, str | None]:
     """Return the text of bytes whose charset is declared, maybe wrongly, and the codec that was used."""
     name = (said or "").lower()
+    if data.isascii() and b"~{" not in data and not SEVEN_BITS.match(name):
+        return data.decode("ascii"), "utf-8"
     if SEVEN_BITS.match(name) or (len(data) < SHORT and not WESTERN.match(name) and not _is_utf8(data)):
         name = next((codec for start, codec in CODECS.items() if name.startswith(start)), name)
         try:

@@ -128,7 +128,8 @@ class _Document:
                 yield from self._line()
         while len(self._parts) > 1:
             self._flush()
-            self._parts[-2] += self._parts.pop()
+            caught = self._parts.pop()
+            self._parts[-1] += caught
         yield from self._line()
 
     def _open(self) -> None:
