@@ -90,6 +90,7 @@ def plan_command(args: Any) -> int:
     from flows.blocks import load_block
     from pipeline.engine import plan_shards
     from pipeline.plan import Plan
+    from pipeline.readers.sql import sql_file
     from pipeline.select import test_of
     from pipeline.snapshot import Snapshot, list_inputs
     from schemas.source import InputFile
@@ -99,7 +100,9 @@ def plan_command(args: Any) -> int:
     plan = Plan.load(recipe)
     inputs: list[InputFile] = []
     for source in plan.recipe.sources:
-        if source.hub is None:
+        if source.sql is not None:
+            inputs.append(sql_file(source, listed=True))
+        elif source.hub is None:
             inputs += list_inputs(source, plan.base)
         else:
             inputs.append(InputFile(source.id, source.hub.name, source.hub.name, 0, ""))

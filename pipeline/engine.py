@@ -216,7 +216,8 @@ def documents_of(
                 )
                 yield pa.concat_batches(held)
                 held, size = [], 0
-            _check_unchanged(file, job.source)
+            if job.source.sql is None:  # a database is asked while it is read
+                _check_unchanged(file, job.source)
             outcomes.append(reading.outcome)
             quarantine.extend(reading.quarantine)
     if held:
@@ -224,10 +225,12 @@ def documents_of(
 
 
 def _reading_of(job: ReadJob, file: InputFile, refused: str | None) -> "Reading":
-    from pipeline.readers.reading import not_given, read_file, read_hub
+    from pipeline.readers.reading import not_given, read_file, read_hub, read_sql
 
     if refused is not None:
         return not_given(file, job.source, job.limits, refused)
+    if job.source.sql is not None:
+        return read_sql(file, job.source, job.limits, raw_ids=job.raw_ids)
     if job.source.hub is None:
         return read_file(file, job.source, job.limits, raw_ids=job.raw_ids)
     hub = job.source.hub.model_copy(update={"name": file.path})
@@ -238,7 +241,7 @@ def _reading_of(job: ReadJob, file: InputFile, refused: str | None) -> "Reading"
 def is_as_it_was(file: InputFile, source: Source) -> bool:
     """Whether an input still holds the bytes that the snapshot hashed; a hub name is pinned by its commit."""
     try:
-        if "://" in file.path:
+        if "://" in file.path or source.sql is not None:
             return False  # only its store knows, and a copy of it was compared when it was fetched
         if file.part is not None and file.part.digest:
             return parts.is_as_it_was(file)

@@ -104,8 +104,9 @@ class Plan:
 
     def reading_identity(self, source: Source) -> dict[str, Any]:
         """What the outcome of reading a source's files depends on, besides the files."""
+        given = {name for name in ("ocr", "sql") if getattr(source, name) is not None}
         return {
-            "source": source.model_dump(include={"id", "reader", "fields", "hub"} | ({"ocr"} if source.ocr else set())),
+            "source": source.model_dump(include={"id", "reader", "fields", "hub"} | given),
             "limits": self.recipe.limits.model_dump(),
             "readers": reader_revisions(),
         }
@@ -162,7 +163,7 @@ class Plan:
         for entry, source in zip(recipe["sources"], self.recipe.sources, strict=True):
             entry.pop("store")
             if source.internal:
-                entry["urls"] = None
+                entry["urls"] = entry["sql"] = None
             if source.internal or any(Path(path).is_absolute() for path in source.paths):
                 entry["path"] = None
             if source.hub and (source.internal or Path(source.hub.name).is_absolute()):
@@ -186,12 +187,12 @@ _WORDS = {"title", "title_zh", "description", "description_zh", "contact"}
 
 
 def reader_revisions() -> dict[str, int]:
-    """Return the behaviour revision of every reader, and of what opens archives."""
-    from pipeline.readers.archive import REVISION
+    """Return the behaviour revision of every reader, of what opens archives, and of what decides on encodings."""
+    from pipeline.readers import archive, encoding
     from pipeline.readers.reader import Reader
 
     readers = {kind: step.revision for kind, step in catalogue().items() if issubclass(step, Reader)}
-    return {**readers, "archive": REVISION}
+    return {**readers, "archive": archive.REVISION, "encoding": encoding.REVISION}
 
 
 def expand(recipe: Recipe) -> tuple[list[Step], list[Rule]]:

@@ -153,28 +153,32 @@ def take(
 
     `base` is what relative paths are relative to. With a workspace, hashes of files whose size and modification time
     did not change are taken from its cache, and the workspace and its store are no input; `rehash` reads every file
-    here again. What lies in a store is known by its tag and size, and fetched only where it has no tag.
+    here again. What lies in a store is known by its tag and size, and fetched only where it has no tag; a table of a
+    database is one input, by a hash over its rows or its `revision`.
     Raises SourceError where a source matches no file at all, unless its id is among `emptied`, and where a folder
     cannot be listed.
     """
     own = workspace.own if workspace else ()
     listed: list[tuple[str, str, Path]] = []
-    hub: list[InputFile] = []
-    remote: list[InputFile] = []
+    others: list[InputFile] = []
     for source in sources:
         if source.hub is not None:
-            hub.append(_hub_file(source, base))
+            others.append(_hub_file(source, base))
+        elif source.sql is not None:
+            from pipeline.readers.sql import sql_file
+
+            others.append(sql_file(source))
         else:
             found = list_files(source, base, own, may_be_empty=source.id in emptied)
             listed += [(source.id, uri, path) for uri, path in found]
             there = list_remote(source, base, may_be_empty=source.id in emptied)
-            remote += [_remote_file(source, uri, entry) for uri, entry in there]
+            others += [_remote_file(source, uri, entry) for uri, entry in there]
     cache_path = workspace.private / "cache" / "hashes.parquet" if workspace else None
     hashes = _hashes([path for _, _, path in listed], cache_path, rehash=rehash)
     files = [
         InputFile(s, uri, str(path), size, sha) for (s, uri, path), (size, sha) in zip(listed, hashes, strict=True)
     ]
-    files = sorted(files + remote + hub, key=lambda f: (f.source, f.uri))
+    files = sorted(files + others, key=lambda f: (f.source, f.uri))
     return Snapshot(files, [1] * len(files))
 
 

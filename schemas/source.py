@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from schemas.store import Store, is_address, refuse_address
+from schemas.store import BLOCK, Store, is_address, refuse_address, refuse_value
 
 # Terms that are no SPDX licence but state a legal ground for Chinese public text; each with what it means.
 LICENSE_TERMS = {
@@ -82,6 +82,37 @@ class Hub(BaseModel):
     revision: str | None = Field(None, description="a commit; needed for a hub name, so that a version can be repeated")
 
 
+class Sql(BaseModel):
+    """A table or query of PostgreSQL, MySQL or MariaDB; its URL stands in an environment variable or a block."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url_env: str | None = Field(None, description="name of the environment variable of the database's URL")
+    block: str | None = Field(None, pattern=BLOCK, description="a Prefect block TYPE/NAME that holds the URL")
+    table: str | None = Field(None, pattern=r"^[^.\x00]+(\.[^.\x00]+)?$", description="TABLE or SCHEMA.TABLE")
+    query: str | None = Field(None, min_length=1, description="a SELECT, in place of a table")
+    key: str = Field(min_length=1, description="a unique column: gives the order, and the ids without `fields.id`")
+    revision: str | None = Field(None, description="a column that grows with every change, instead of a hash of rows")
+
+    @field_validator("url_env")
+    @classmethod
+    def _is_a_name(cls, value: str | None) -> str | None:
+        return refuse_value(value)
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> "Sql":
+        if (self.url_env is None) == (self.block is None):
+            raise ValueError("the URL of a database comes from either `url_env` or `block`")
+        if (self.table is None) == (self.query is None):
+            raise ValueError("a database is asked for either a `table` or a `query`")
+        return self
+
+    @property
+    def holder(self) -> str:
+        """The name of what holds the URL."""
+        return self.url_env or str(self.block).partition("/")[2]
+
+
 class Facts(BaseModel):
     """What is known of an origin, whoever reads it: stated in the recipe, or once in a register of sources."""
 
@@ -114,6 +145,7 @@ class Source(Facts):
     path: str | list[str] | None = Field(None, description="folders, files, globs or addresses")
     urls: str | None = Field(None, description="a file of addresses, one a line, relative to the recipe")
     hub: Hub | None = None
+    sql: Sql | None = None
     store: Store | None = Field(None, description="how its addresses are reached")
     reader: str = Field("auto", description="auto, or the kind of a reader for every file of the source")
     fields: Fields = Fields()
@@ -141,13 +173,13 @@ class Source(Facts):
 
     @model_validator(mode="after")
     def _one_place(self) -> "Source":
-        if sum(place is not None for place in (self.path, self.urls, self.hub)) != 1:
-            raise ValueError("a source needs one of `path`, `urls` and `hub`")
+        if sum(place is not None for place in (self.path, self.urls, self.hub, self.sql)) != 1:
+            raise ValueError("a source needs one of `path`, `urls`, `hub` and `sql`")
         return self
 
     @property
     def paths(self) -> list[str]:
-        """The paths as a list; empty for a hub source."""
+        """The paths as a list; empty for a hub or a database."""
         return [self.path] if isinstance(self.path, str) else list(self.path or [])
 
 

@@ -21,6 +21,7 @@ _USER = re.compile(r"(?<=://)[^/?#\s@]*@")
 _PARAMETER = re.compile(r"(?<=[?&;#])([^=&;\s'\"#]+)=([^&;\s'\"#]+)")
 # Keys have shapes of their own: AWS and Alibaba Cloud name theirs AKIA…, ASIA… and LTAI….
 _KEY = re.compile(r"(AKIA|ASIA|LTAI)[A-Z0-9]{12,}")
+BLOCK = r"^[a-z0-9-]+/[a-z0-9-]+$"
 REMEDY = (
     "take it out and name the environment variables that hold it: `store: {key_env: NAME, secret_env: NAME}`, or "
     "`store: {token_env: NAME}`"
@@ -46,6 +47,14 @@ def refuse_address(path: str) -> None:
         raise ValueError(f"the address names no {'host' if scheme in WEB else 'bucket or host'}")
     if scheme in WEB and "*" in path.split("?", 1)[0]:
         raise ValueError("the web cannot be listed: name every file, or list the addresses in a file (`urls`)")
+
+
+def refuse_value(name: str | None) -> str | None:
+    """Return the name of an environment variable. Raises ValueError, which does not say it, for what is a value."""
+    if name is not None and (not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,63}", name) or _KEY.fullmatch(name)):
+        message = "write the name of an environment variable (A-Z, 0-9, _), never its value"
+        raise PydanticCustomError("secret", "{message}", {"message": message})
+    return name
 
 
 def secret_in(text: str) -> str | None:
@@ -81,9 +90,7 @@ class Store(BaseModel):
     key_env: str | None = Field(None, description="name of the environment variable of the access key id or user")
     secret_env: str | None = Field(None, description="name of that of the secret key or password")
     token_env: str | None = Field(None, description="name of that of a session token (S3) or bearer token (HTTP)")
-    block: str | None = Field(
-        None, pattern=r"^[a-z0-9-]+/[a-z0-9-]+$", description="a Prefect block TYPE/NAME that holds the credentials"
-    )
+    block: str | None = Field(None, pattern=BLOCK, description="a Prefect block TYPE/NAME that holds the credentials")
     timeout_seconds: float = Field(60, gt=0, le=3600, description="longest silence of a connection")
     tries: int = Field(5, ge=1, le=20, description="attempts without progress before it counts as a fault")
     private_redirects: bool = Field(
@@ -102,10 +109,7 @@ class Store(BaseModel):
     @field_validator("key_env", "secret_env", "token_env")
     @classmethod
     def _is_a_name(cls, value: str | None) -> str | None:
-        if value is not None and (not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,63}", value) or _KEY.fullmatch(value)):
-            message = "write the name of an environment variable (A-Z, 0-9, _), never its value"
-            raise PydanticCustomError("secret", "{message}", {"message": message})
-        return value
+        return refuse_value(value)
 
     @field_validator("endpoint_url")
     @classmethod

@@ -21,6 +21,7 @@ class Epub(Reader):
     """An electronic book (EPUB 2 and 3)."""
 
     kind: ClassVar[str] = "epub"
+    revision: ClassVar[int] = 2
     formats: ClassVar[tuple[str, ...]] = ("epub",)
     hostile: ClassVar[bool] = True
 

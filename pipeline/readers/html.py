@@ -59,6 +59,7 @@ class Html(Reader):
 
     kind: ClassVar[str] = "html"
     formats: ClassVar[tuple[str, ...]] = ("html",)
+    revision: ClassVar[int] = 2
 
     def records(self, content: Content, intake: Intake) -> Iterator[Record | Bad]:
         """Yield the page as one record."""

@@ -22,6 +22,9 @@ MOST, MOST_OF_TABLE = 0.8, 0.9
 FURNITURE_MOST = 0.4  # a block named as furniture that holds more of the page's text is kept
 LINKED = 0.6  # share of link characters from which a line is a link
 BORDER = 6  # lines at either end of the text in which border phrases are looked for
+LISTED = 0.9  # share of a block's characters in links from which the links are what it is for
+BEHIND = 0.5  # most that stands in sentences behind the end of an article, of what stands in sentences before it
+SENTENCE = "。"
 SHORT = 80  # characters; longer lines are never taken for border phrases
 WORD = re.compile(r"[a-z]+")
 CAMEL = re.compile(r"([a-z])([A-Z])")
@@ -69,9 +72,26 @@ def _between(page: Page, first: int, last: int) -> list[str]:
 def _chosen(page: Page) -> list[str]:
     first, last, kept = kernel.chosen(page.lines, page.blocks, MOST, MOST_OF_TABLE, LINKED)
     lines = _between(page, first, last)
-    if kept.any() and not kept.all():
+    if kept.any() and not kept.all() and not _is_list(page.lines[first:last]):
         lines = [lines[i] for i in np.flatnonzero(kept)]
-    return _without_border(lines)
+    return _without_border(_without_end(lines))
+
+
+def _is_list(lines: Any) -> bool:
+    """Say whether the lines are an index, which is nearly all links."""
+    return bool(lines[:, kernel.IN_LINKS].sum() >= LISTED * lines[:, kernel.CHARACTERS].sum())
+
+
+def _without_end(lines: list[str]) -> list[str]:
+    """Drop the editor's name, or a heading such as "related news", with all that follows, where little does."""
+    ends = [i for i, line in enumerate(lines) if len(line) <= SHORT and _ends().search(line)]
+    if not ends:
+        return lines
+    sizes = [len(line) if SENTENCE in line else 0 for line in lines]
+    for i in ends:
+        if sum(sizes[i:]) < BEHIND * sum(sizes[:i]):
+            return lines[:i]
+    return lines
 
 
 def _without_border(lines: list[str]) -> list[str]:
@@ -150,3 +170,8 @@ def _furniture() -> dict[str, frozenset[str]]:
 @cache
 def _phrases() -> re.Pattern[str]:
     return re.compile("|".join(sorted(_furniture()["line"])), re.IGNORECASE)
+
+
+@cache
+def _ends() -> re.Pattern[str]:
+    return re.compile("|".join(sorted(_furniture()["end"])), re.IGNORECASE)

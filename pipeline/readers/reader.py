@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipeline.readers.block import Block
 
 EXCERPT = 200  # characters of a bad record that are kept
+SAMPLE = 4096  # bytes that tell whether a text was broken before it was written
 
 
 class Record(NamedTuple):
@@ -110,7 +111,17 @@ def decided(content: Content, intake: Intake, hint: str | None = None) -> Encodi
         intake.losses.append(f"two encodings in one file, decoded line by line: {encoding.evidence}")
     if encoding.errors:
         intake.losses.append(f"{encoding.errors} byte sequences are no {encoding.name} and were read as U+FFFD")
+    if _is_misread(decode(content.data[:SAMPLE], encoding)):
+        intake.notes.append(
+            "its text was read in a wrong encoding before it was written; the cleaner `mojibake` mends it"
+        )
     return encoding
+
+
+def _is_misread(sample: str) -> bool:
+    from pipeline.clean.mojibake import is_misread
+
+    return not sample.isascii() and is_misread(sample)
 
 
 def whole_text(content: Content, intake: Intake, hint: str | None = None) -> str:

@@ -276,6 +276,15 @@ def read_hub(source: Source, limits: Limits, *, raw_ids: bool = False, file: Inp
     return reading
 
 
+def read_sql(file: InputFile, source: Source, limits: Limits, *, raw_ids: bool = False) -> Reading:
+    """Return the reading of a table or query of a database, streamed. Iterating raises SourceError as it says."""
+    from pipeline.readers.sql import sql_records
+
+    reading = Reading(file, source, limits, partial(sql_records, source, file), raw_ids=raw_ids)
+    reading._intake.format = "sql"
+    return reading
+
+
 def _not_opened(error: OSError, file: InputFile) -> str:
     """Return the reason of a file that cannot be opened. Raises SourceError for a fault of the machine."""
     of_the_file = error.errno in OF_THE_FILE or isinstance(error, (FileNotFoundError, PermissionError))

@@ -40,6 +40,7 @@ class Warc(Reader):
 
     kind: ClassVar[str] = "warc"
     formats: ClassVar[tuple[str, ...]] = ("warc", "wet", "wat")
+    revision: ClassVar[int] = 2
 
     def records(self, content: Content, intake: Intake) -> Iterator[Record | Bad]:
         """Yield a record for each answered page or converted text."""

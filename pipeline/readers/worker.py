@@ -73,7 +73,8 @@ def _read(stream: socket.socket) -> None:
     except CorpusError as error:
         kind, said = wire.CORPUS_ERROR, {"name": type(error).__name__, "reason": str(error)}
     except BaseException as error:  # noqa: BLE001 - whatever a library raises costs one file; panics are no Exceptions
-        reason = f"the reader '{job['reader'][1]}' failed on it ({type(error).__name__}: {error}); convert the file"
+        detail = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        reason = f"the reader '{job['reader'][1]}' failed on it ({detail}); convert the file"
         kind, said = wire.UNREADABLE, {"reason": reason}
     _limit(None, 0)
     wire.send(stream, wire.INTAKE, wire.told(intake))

@@ -91,3 +91,20 @@ def test_border_phrases_inside_a_long_text_stay():
 )
 def test_lines_are_what_a_reader_sees(markup, text):
     assert text_of(markup) == text
+
+
+@pytest.mark.parametrize("end", ["（责任编辑：某某）", "相关阅读", "延伸閱讀：", "我要评论"])
+def test_an_article_ends_at_its_editor_or_at_related_news(end):
+    others = "".join(f"<p>别的新闻之{i}</p><p>05-0{i} 12:00</p>" for i in range(1, 9))
+    assert text_of(f"<div>{ARTICLE}<p>{end}</p>{others}</div>") == "\n".join(PARAGRAPHS)
+
+
+def test_what_follows_an_editor_stays_where_it_is_much():
+    body = f"<p>{PARAGRAPHS[0]}</p><p>（责任编辑：某某）</p>" + "".join(f"<p>{text}</p>" for text in PARAGRAPHS[1:])
+    assert text_of(f"<div>{body}</div>").endswith("\n".join(PARAGRAPHS[1:]))
+
+
+def test_an_index_keeps_its_links_beside_a_few_words():
+    links = "".join(f"<li><a href={i}>如何做好第{i}件事情</a></li>" for i in range(30))
+    found = text_of(f"<div><p>本页列出各篇。</p><ul>{links}</ul></div>")
+    assert found == "本页列出各篇。\n" + "\n".join(f"如何做好第{i}件事情" for i in range(30))
