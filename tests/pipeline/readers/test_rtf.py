@@ -67,6 +67,12 @@ def test_what_else_lies_behind_the_name_of_an_old_office_file(read, name, prose)
     assert "content is something else; give it its right name" in read(name, prose.encode()).outcome["reason"]
 
 
+def test_a_note_that_is_cut_off_stays(read):
+    found = read("a.rtf", rtf(r"a{\footnote b{\footnote c")[:-1])
+    assert found.outcome["outcome"] == "partial"
+    assert found.texts == ["abc"]
+
+
 def test_what_is_no_document_says_so(read):
     assert "named as rtf but the content is something else" in read("a.rtf", "春天".encode()).outcome["reason"]
 
