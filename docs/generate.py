@@ -23,11 +23,12 @@ from pipeline.preset import preset, preset_names
 from pipeline.readers.reader import Reader
 from pipeline.step import Cleaner, Signal, Step, of_role
 from schemas.recipe import Dedup, MatchForm, Overlap, Passages, Publish, Recipe, Rule
-from schemas.source import LICENSE_TERMS, Fields, Hub, Limits, Source
+from schemas.source import LICENSE_TERMS, Fields, Hub, Limits, Source, Sql
+from schemas.store import Store
 
 HERE = Path(__file__).parent
 MODELS: tuple[type[BaseModel], ...] = (
-    *(Recipe, Source, Fields, Hub, Limits, Rule, Dedup, MatchForm, Overlap, Passages, Publish),
+    *(Recipe, Source, Store, Fields, Hub, Sql, Limits, Rule, Dedup, MatchForm, Overlap, Passages, Publish),
 )
 # Annotations that read better by name than by their parts.
 NAMED = {"parse_size": "size", "_share": "share", "_license": "licence"}
@@ -94,7 +95,8 @@ def recipe_reference() -> str:
     parts: list[str] = []
     for model in MODELS:
         rows = []
-        for name, field in model.model_fields.items():
+        own = sorted(model.model_fields.items(), key=lambda item: item[0] not in model.__annotations__)
+        for name, field in own:
             key = field.alias or name
             meaning = known[model.__name__][key]
             rows.append([f"`{key}`", field_type(field), default(field), meaning["en"], meaning["zh"]])

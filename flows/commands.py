@@ -18,6 +18,7 @@ from flows import server, show
 from flows.starting import load_arrow
 from flows.words import say, told
 from pipeline.storage import Workspace
+from pipeline.stores.credentials import load_blocks_by
 from schemas.errors import CorpusError, RecipeError, StoreError
 
 _MADE = "corpus-"
@@ -86,17 +87,22 @@ def _dataset_name(folder: str) -> str:
 
 def plan_command(args: Any) -> int:
     """Check everything that can be checked without reading data, and say what a run would do."""
+    from flows.blocks import load_block
     from pipeline.engine import plan_shards
     from pipeline.plan import Plan
+    from pipeline.readers.sql import sql_file
     from pipeline.select import test_of
     from pipeline.snapshot import Snapshot, list_inputs
     from schemas.source import InputFile
 
+    load_blocks_by(load_block)
     recipe = Path(args.recipe)
     plan = Plan.load(recipe)
     inputs: list[InputFile] = []
     for source in plan.recipe.sources:
-        if source.hub is None:
+        if source.sql is not None:
+            inputs.append(sql_file(source, listed=True))
+        elif source.hub is None:
             inputs += list_inputs(source, plan.base)
         else:
             inputs.append(InputFile(source.id, source.hub.name, source.hub.name, 0, ""))
@@ -113,7 +119,12 @@ def plan_command(args: Any) -> int:
         "dataset": plan.recipe.dataset,
         "fingerprint": plan.fingerprint,
         "sources": [
-            {"id": s.id, "files": sum(f.source == s.id for f in inputs), "license": s.license}
+            {
+                "id": s.id,
+                "files": sum(f.source == s.id for f in inputs),
+                "license": s.license,
+                "facts": ({"owner": s.owner} if s.owner else {}) | s.words,
+            }
             for s in plan.recipe.sources
         ],
         "steps": [{"kind": step.kind, "revision": step.revision, "adds": list(step.adds)} for step in plan.steps],
@@ -133,12 +144,20 @@ def plan_command(args: Any) -> int:
 def run_command(args: Any) -> int:
     """Run a recipe through Prefect; a finished one is recognised before Prefect is imported."""
     load_arrow()
+    from flows.blocks import load_block
     from pipeline.curation import Curation
+
+    load_blocks_by(load_block)
 
     started = time.perf_counter()
     root = Path(args.workspace) if args.workspace else None
     curation = Curation.open(
-        Path(args.recipe), root, sample=args.sample, limit=args.limit, refresh_passages=args.refresh_passages
+        Path(args.recipe),
+        root,
+        sample=args.sample,
+        limit=args.limit,
+        refresh_passages=args.refresh_passages,
+        rehash=args.rehash,
     )
     if curation.finished:
         version = curation.previous.manifest.version if curation.previous else None

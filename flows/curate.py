@@ -30,6 +30,7 @@ from prefect.states import Crashed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
+from flows.blocks import load_block
 from flows.pool import WorkerPool
 from flows.progress import progress
 from pipeline.curation import Curation
@@ -39,6 +40,7 @@ from pipeline.publish.version import complete
 from pipeline.recipes import load_recipe
 from pipeline.stages import carry_out
 from pipeline.storage import Workspace, locked
+from pipeline.stores.credentials import load_blocks_by
 from schemas.errors import TransientError
 from schemas.recipe import parse_size
 
@@ -124,6 +126,7 @@ def curate(
         _bury(recipe, workspace, _flow_run_id())
         place.sweep()
         complete(place.store(dataset))
+        load_blocks_by(load_block)
         with progress().stage("hash inputs"):
             curation = Curation.open(
                 path,

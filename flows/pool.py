@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from typing import Any, TypeVar
 
 from flows.progress import progress
+from pipeline.stores.credentials import Keys, held, hold
 from schemas.errors import ShardError, TransientError
 
 J = TypeVar("J")
@@ -52,7 +53,9 @@ class WorkerPool:
         with self._lock:
             if self._pool is None:
                 context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
-                self._pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_begin)
+                self._pool = ProcessPoolExecutor(
+                    self.workers, mp_context=context, initializer=_begin, initargs=(dict(held),)
+                )
             pool = self._pool
         try:
             future: Future[R] = pool.submit(work, job)
@@ -93,13 +96,14 @@ class InWorkers:
 _whole_life = ExitStack()
 
 
-def _begin() -> None:
+def _begin(keys: dict[str, Keys]) -> None:
     """Start a worker fast.
 
     Ctrl-C goes to every process of the terminal: only the parent answers it. And no worker outlives the parent.
     """
     import signal
 
+    hold(keys)
     from flows.starting import lightly
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -38,6 +38,8 @@ def plan_lines(plan: Any, value: dict[str, Any], lang: str) -> Iterator[str]:
     yield say("plan.sources", lang)
     for s in value["sources"]:
         yield f"  {s['id']:<20} {count(s['files'], 'files', lang):>14}  {s['license']}"
+        for name, value in s["facts"].items():
+            yield f"    {name}: {value}"
     yield say("plan.steps", lang)
     for step in value["steps"]:
         yield f"  {step['kind']:<20} " + say("plan.adds", lang, columns=", ".join(step["adds"]) or "-")
@@ -79,6 +81,9 @@ def run_lines(summary: dict[str, Any], lang: str) -> Iterator[str]:
     if set(outcomes) - {"ok"}:
         listed = ", ".join(f"{number} {label(outcome, lang)}" for outcome, number in outcomes.items())
         yield say("run.files", lang, counts=listed)
+    if changes := summary.get("changes"):
+        listed = ", ".join(f"{number} {label(change, lang)}" for change, number in changes.items())
+        yield say("run.changes", lang, counts=listed)
     for key in ("folder", "report", "ledger"):
         if summary.get(key):
             yield f"{label(key, lang)}: {summary[key]}"

@@ -24,9 +24,10 @@ from pipeline.readers.formats import detect_format
 from pipeline.storage import ASIDE, read_columns, replacing_folder, write_json, write_parquet
 from schemas.decision import FILES, QUARANTINE
 from schemas.document import document_id
-from schemas.errors import SourceError, StoreError
+from schemas.errors import RecipeError, SourceError, StoreError
 from schemas.recipe import parse_size
 from schemas.source import Fields, InputFile, Limits, Source
+from schemas.store import is_address, redacted, refuse_address
 
 INPUT = "input"
 MADE = "none"  # as the id column: ids are made from path and place, whatever fields there are
@@ -57,7 +58,9 @@ class Task:
 
         id = None if args.id_column == MADE else args.id_column or args.usual_id
         fields = Fields(text=args.text_column, id=id)
-        paths = [str(Path(path).absolute()) for path in args.inputs]
+        paths = [path if is_address(path) else str(Path(path).absolute()) for path in args.inputs]
+        for path in filter(is_address, paths):
+            _refuse(path)
         source = Source(id=INPUT, path=paths, fields=fields, license="internal")
         try:
             return cls(args, source, list_inputs(source, Path.cwd()))
@@ -117,6 +120,14 @@ class Task:
         return Counter(o["outcome"] for o in outcomes)
 
 
+def _refuse(address: str) -> None:
+    """Raise RecipeError, a wrong use, for an address that is not read from."""
+    try:
+        refuse_address(address)
+    except ValueError as error:
+        raise RecipeError("{path}: {error}", path=redacted(address), error=str(error)) from None
+
+
 def for_tools(message: str) -> str:
     """A message of the readers with the remedy of a tool, which has no recipe."""
     message = message.removeprefix("source '{source}': ")
@@ -172,18 +183,22 @@ def write_account(out: Path, outcomes: list[dict[str, Any]], quarantine: list[di
 
 def _gather(task: Task, folders: list[Path], out: Path) -> Counter[str]:
     """Write the outcomes of all files into OUT, and return how many there are of each. Raises as `check_read`."""
-    for name, schema in (("files.parquet", FILES), ("quarantine.parquet", QUARANTINE)):
-        write_parquet(out / name, schema, [read_columns(folder / name) for folder in folders])
+    from pipeline.parts import joined
+
+    files, bad = ([read_columns(folder / f"{name}.parquet") for folder in folders] for name in ("files", "quarantine"))
+    write_parquet(out / "files.parquet", FILES, [joined(pa.concat_tables([FILES.empty_table(), *files]))])
+    write_parquet(out / "quarantine.parquet", QUARANTINE, bad)
     for folder in folders:
         task.check_ids(read_columns(folder / "documents.parquet", ["id", "uri", "record"]))
     return task.check_read(read_columns(out / "files.parquet").to_pylist())
 
 
 def _read(task: Task, pool: WorkerPool, scratch: Path, *, kept: bool) -> list[Path]:
-    from pipeline.engine import group_files, read_shard
+    from pipeline.engine import group_files, read_shard, with_borders
 
-    groups = enumerate(group_files(task.files))
-    jobs = [task.job(scratch / f"{number:05d}", group, kept=kept) for number, group in groups]
+    # Nothing is decided here on an id that occurs again in another part: such files are read whole.
+    groups = enumerate(group_files(task.files, parted=task.source.fields.id is None))
+    jobs = with_borders(task.job(scratch / f"{number:05d}", group, kept=kept) for number, group in groups)
     InWorkers(pool).each("read", read_shard, jobs, str)
     return [job.folder for job in jobs]
 

@@ -64,6 +64,14 @@ def _recipe_verbs(make: Verbs) -> None:
             "重新统计重复行，不沿用上一版本的表（配方字段 `passages`）",
         ),
     )
+    run.add_argument(
+        "--rehash",
+        action="store_true",
+        help=say(
+            "read every input file again, also where size and time are as they were",
+            "重新读取每个输入文件，即使大小与时间未变",
+        ),
+    )
     make.json(run)
 
     deploy = make.verb(

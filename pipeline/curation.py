@@ -26,17 +26,14 @@ from pipeline.engine import (
     report_of,
     smallest_ids,
 )
+from pipeline.parts import joined
 from pipeline.passages.counting import LINES_REVISION, CountJob
 from pipeline.passages.freezing import FREEZE_REVISION, FreezeJob, protected
 from pipeline.passages.table import counting, tables_of
 from pipeline.plan import Plan
 from pipeline.publish.shards import ShardJob, published_schema
-from pipeline.publish.version import (
-    Version,
-    load_earlier,
-    open_version,
-)
-from pipeline.snapshot import Snapshot, take
+from pipeline.publish.version import Version, load_earlier, open_version
+from pipeline.snapshot import CHANGES, Snapshot, take
 from pipeline.storage import Workspace, digest, read_columns, read_json, write_json, write_parquet
 from schemas import manifest as manifests
 from schemas.decision import FILES, QUARANTINE
@@ -71,12 +68,14 @@ class Curation:
         threads: int = 2,
         place: Workspace | None = None,
         refresh_passages: bool = False,
+        rehash: bool = False,
     ) -> "Curation":
         """Check a recipe, list its inputs and find what was published before.
 
         `root` holds `workspace/` and `store/`, by default the recipe's folder; `place` is given instead where it is
         a special one. `memory` is the ceiling of a process in bytes. `refresh_passages`: count the passages of every
-        source anew, also where the previous version froze them. Raises RecipeError or SourceError before anything
+        source anew, also where the previous version froze them. `rehash`: trust no size
+        and time. Raises RecipeError or SourceError before anything
         is written but the cache of file hashes.
         """
         base = recipe.resolve().parent
@@ -87,7 +86,7 @@ class Curation:
         if previous is not None and not refresh_passages:
             plan = plan.frozen(tables_of(previous, plan.recipe))
         emptied = {file.source for file in earlier.files} if earlier else set()
-        snapshot = take(plan.recipe.sources, base, workspace, emptied).following(earlier)
+        snapshot = take(plan.recipe.sources, base, workspace, emptied, rehash=rehash).following(earlier)
         opened = cls(plan, workspace, snapshot, previous, False, sample, limit, memory, threads, earlier)
         # What an earlier run over the same files froze is known before anything is read.
         return opened.frozen() if all(is_done(job.folder) for job in opened.freeze_jobs()) else opened
@@ -116,6 +115,11 @@ class Curation:
         if not self.append or not Deciding(self.plan, self.parts, self.earlier, append=True).replaces:
             return self
         return replace(self, append=False)
+
+    @cached_property
+    def changes(self) -> pa.Table:
+        """The input files that are not what the previous version was made from, as `pipeline.snapshot.CHANGES`."""
+        return self.snapshot.changes(self.earlier_snapshot)
 
     @property
     def sampled(self) -> bool:
@@ -211,14 +215,7 @@ class Curation:
         """The shards that are still to be cleaned, measured and signed; ask when everything is read."""
         dedup = self.plan.recipe.dedup
         jobs = [
-            MeasureJob(
-                self.measure_folder(s),
-                self.read_folder(s),
-                self.plan.steps,
-                dedup,
-                self.max_id,
-                self.memory,
-            )
+            MeasureJob(self.measure_folder(s), self.read_folder(s), self.plan.steps, dedup, self.max_id, self.memory)
             for s in self.shards
         ]
         return [job for job in jobs if not is_done(job.folder)]
@@ -314,16 +311,22 @@ class Curation:
 
     @cached_property
     def outcomes(self) -> dict[str, Counter[str]]:
-        """Input files of this run by source and outcome. Raises ContractError when a file is missing."""
+        """Input files of this run by source and outcome."""
         found: dict[str, Counter[str]] = {}
-        for shard in self.shards:
-            report = report_of(self.read_folder(shard))
-            found.setdefault(shard.source, Counter()).update(report["outcomes"])
-            if report["files"] != len(shard.files):
-                raise ContractError(
-                    f"{self.read_folder(shard)}: {len(shard.files)} files but {report['files']} outcomes"
-                )
+        for source, outcome in zip(*self._files.select(["source", "outcome"]).to_pydict().values(), strict=True):
+            found.setdefault(source, Counter())[outcome] += 1
         return found
+
+    @cached_property
+    def _files(self) -> pa.Table:
+        """What became of each input file. Raises ContractError when a file is missing."""
+        tables = [FILES.empty_table()]
+        for shard in self.shards:
+            tables.append(read_columns(self.read_folder(shard) / "files.parquet"))
+            found = tables[-1].num_rows
+            if found != len(shard.files):
+                raise ContractError(f"{self.read_folder(shard)}: {len(shard.files)} files but {found} outcomes")
+        return joined(pa.concat_tables(tables))
 
     def peak_memory(self) -> int:
         """The most resident memory any worker had on this run's shards, bytes."""
@@ -331,9 +334,10 @@ class Curation:
         return max((int(report_of(folder)["peak_memory_bytes"]) for folder in folders), default=0)
 
     def _gather_files(self) -> None:
-        for name, schema in (("files.parquet", FILES), ("quarantine.parquet", QUARANTINE)):
-            tables = [read_columns(self.read_folder(shard) / name) for shard in self.shards]
-            write_parquet(self.folder / name, schema, tables)
+        write_parquet(self.folder / "changes.parquet", CHANGES, [self.changes])
+        write_parquet(self.folder / "files.parquet", FILES, [self._files])
+        bad = [read_columns(self.read_folder(shard) / "quarantine.parquet") for shard in self.shards]
+        write_parquet(self.folder / "quarantine.parquet", QUARANTINE, bad)
 
     @cached_property
     def schema(self) -> pa.Schema:

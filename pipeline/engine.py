@@ -12,8 +12,9 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline import parts
 from pipeline.keys import Rows, by_priority, greatest_first, words16
 from pipeline.plan import ENGINE_COLUMNS, Plan
 from pipeline.snapshot import Snapshot, hub_content
@@ -43,6 +45,7 @@ from schemas.source import UNREADABLE, InputFile, Limits, Source
 
 if TYPE_CHECKING:
     from pipeline.publish.version import Version
+    from pipeline.readers.reading import Reading
 
 SHARD_BYTES = 16 << 20
 SHARD_FILES = 1024
@@ -118,13 +121,16 @@ def plan_shards(plan: Plan, snapshot: Snapshot, numbers: Iterable[int]) -> list[
     return shards
 
 
-def group_files(files: Sequence[InputFile]) -> Iterator[list[InputFile]]:
-    """Yield files in order in groups of one source, about `SHARD_BYTES` and at most `SHARD_FILES` each."""
+def group_files(files: Sequence[InputFile], *, parted: bool = True) -> Iterator[list[InputFile]]:
+    """Yield files in order in groups of one source, about `SHARD_BYTES` and at most `SHARD_FILES` each.
+
+    A part of a large file is a group by itself; `parted`: whether there are such.
+    """
     group: list[InputFile] = []
     size = 0
-    for file in files:
-        full = size + file.bytes > SHARD_BYTES or len(group) >= SHARD_FILES
-        if group and (full or group[0].source != file.source):
+    for file in chain.from_iterable(map(parts.planned, files)) if parted else files:
+        full = size + file.bytes > SHARD_BYTES or len(group) >= SHARD_FILES or file.part is not None
+        if group and (full or group[0].source != file.source or group[0].part is not None):
             yield group
             group, size = [], 0
         group.append(file)
@@ -135,9 +141,27 @@ def group_files(files: Sequence[InputFile]) -> Iterator[list[InputFile]]:
 
 def _shard(plan: Plan, number: int, batch: int, group: list[InputFile]) -> Shard:
     source = plan.source(group[0].source)
-    read_key = digest("read", plan.reading_identity(source), [(f.uri, f.sha256) for f in group])
+    read_key = digest("read", plan.reading_identity(source), [(f.uri, f.sha256, *parts.name(f)) for f in group])
     measure_key = digest("measure", read_key, plan.measuring_identity(source.id))
     return Shard(number, batch, source.id, tuple(group), read_key, measure_key)
+
+
+def with_borders(jobs: Iterable[ReadJob]) -> list[ReadJob]:
+    """Return jobs of reading that can be handed out: large files that they read parts of are looked through first.
+
+    Raises SourceError where such a file is not what the snapshot hashed.
+    """
+    cut: dict[tuple[str, str, str], list[InputFile]] = {}
+    ready = []
+    for job in jobs:
+        file = job.files[0]
+        if file.part is not None:
+            key = (file.source, file.uri, file.sha256)
+            if key not in cut:
+                cut[key] = parts.cut(file, file.part.count, job.source, job.limits)
+            job = replace(job, files=(cut[key][file.part.number],))
+        ready.append(job)
+    return ready
 
 
 def is_done(folder: Path) -> bool:
@@ -174,35 +198,53 @@ def documents_of(
 
     Those of small files come together: a batch a file costs more than the reading of a page.
     """
-    from pipeline.readers.reading import BATCH_BYTES, read_file, read_hub
+    from pipeline.readers.reading import BATCH_BYTES
+    from pipeline.stores.remote import at_hand
 
     held: list[pa.RecordBatch] = []
     size = 0
-    for file in job.files:
-        if job.source.hub is None:
-            reading = read_file(file, job.source, job.limits, raw_ids=job.raw_ids)
-        else:
-            hub = job.source.hub.model_copy(update={"name": file.path})
-            source = job.source.model_copy(update={"hub": hub})
-            reading = read_hub(source, job.limits, raw_ids=job.raw_ids, file=file)
-        for batch in reading:
-            held.append(batch)
-            size += batch.nbytes
-            if size < BATCH_BYTES:
-                continue
-            check_memory(job.memory, f"reading {file.uri}", "lower `limits.record_bytes` in the recipe, or raise it")
-            yield pa.concat_batches(held)
-            held, size = [], 0
-        _check_unchanged(file, job.source)
-        outcomes.append(reading.outcome)
-        quarantine.extend(reading.quarantine)
+    with at_hand(job.files, job.source) as files:
+        for file, refused in files:
+            reading = _reading_of(job, file, refused)
+            for batch in reading:
+                held.append(batch)
+                size += batch.nbytes
+                if size < BATCH_BYTES:
+                    continue
+                check_memory(
+                    job.memory, f"reading {file.uri}", "lower `limits.record_bytes` in the recipe, or raise it"
+                )
+                yield pa.concat_batches(held)
+                held, size = [], 0
+            if job.source.sql is None:  # a database is asked while it is read
+                _check_unchanged(file, job.source)
+            outcomes.append(reading.outcome)
+            quarantine.extend(reading.quarantine)
     if held:
         yield pa.concat_batches(held)
+
+
+def _reading_of(job: ReadJob, file: InputFile, refused: str | None) -> "Reading":
+    from pipeline.readers.reading import not_given, read_file, read_hub, read_sql
+
+    if refused is not None:
+        return not_given(file, job.source, job.limits, refused)
+    if job.source.sql is not None:
+        return read_sql(file, job.source, job.limits, raw_ids=job.raw_ids)
+    if job.source.hub is None:
+        return read_file(file, job.source, job.limits, raw_ids=job.raw_ids)
+    hub = job.source.hub.model_copy(update={"name": file.path})
+    source = job.source.model_copy(update={"hub": hub})
+    return read_hub(source, job.limits, raw_ids=job.raw_ids, file=file)
 
 
 def is_as_it_was(file: InputFile, source: Source) -> bool:
     """Whether an input still holds the bytes that the snapshot hashed; a hub name is pinned by its commit."""
     try:
+        if "://" in file.path or source.sql is not None:
+            return False  # only its store knows, and a copy of it was compared when it was fetched
+        if file.part is not None and file.part.digest:
+            return parts.is_as_it_was(file)
         if source.hub is None:
             return sha256_file(Path(file.path)) == file.sha256
         return not Path(file.path).exists() or hub_content(source, Path(file.path))[1] == file.sha256
@@ -212,7 +254,7 @@ def is_as_it_was(file: InputFile, source: Source) -> bool:
 
 def _check_unchanged(file: InputFile, source: Source) -> None:
     """Raise SourceError when a file is no longer what the snapshot hashed: its shard would not be what it is named."""
-    if file.sha256 not in ("", UNREADABLE) and not is_as_it_was(file, source):
+    if file.sha256 not in ("", UNREADABLE) and "://" not in file.path and not is_as_it_was(file, source):
         raise SourceError(
             f"{file.path}: was changed or removed while the run was reading it; run again when it is still"
         )

@@ -62,7 +62,7 @@ class Plan:
         """Return the plan of a recipe file. Raises RecipeError naming the file and line of what cannot be done."""
         text = read_recipe(path)
         try:
-            return cls.of(parse_recipe(text, str(path)), path.resolve().parent)
+            return cls.of(parse_recipe(text, str(path), path.resolve().parent), path.resolve().parent)
         except RecipeError as error:
             if not error.place:
                 raise
@@ -104,8 +104,9 @@ class Plan:
 
     def reading_identity(self, source: Source) -> dict[str, Any]:
         """What the outcome of reading a source's files depends on, besides the files."""
+        given = {name for name in ("ocr", "sql") if getattr(source, name) is not None}
         return {
-            "source": source.model_dump(include={"id", "reader", "fields", "hub"}),
+            "source": source.model_dump(include={"id", "reader", "fields", "hub"} | given),
             "limits": self.recipe.limits.model_dump(),
             "readers": reader_revisions(),
         }
@@ -143,9 +144,13 @@ class Plan:
         recipe = self.recipe.model_dump(
             mode="json",
             by_alias=True,
-            exclude={"steps": True, "select": True, "sources": True, "publish": _WORDS, "overlap": {"eval"}},
+            exclude={
+                **dict.fromkeys(("steps", "select", "sources", "store", "register_file"), True),
+                "publish": _WORDS,
+                "overlap": {"eval"},
+            },
         )
-        words = {"path", "owner", "url", "evidence"}
+        words = {"path", "urls", "store", "name", "owner", "url", "evidence", "terms", "method", "period", "contact"}
         sources = [source.model_dump(mode="json", exclude=words) for source in self.recipe.sources]
         rules = [rule.model_dump(mode="json", by_alias=True) for rule in self.rules]
         return digest(recipe, sources, rules, self.measuring_identity(), reader_revisions())
@@ -153,7 +158,12 @@ class Plan:
     def public_recipe(self) -> dict[str, Any]:
         """The recipe with defaults and presets filled in, as the manifest carries it: no absolute or internal path."""
         recipe = self.recipe.model_dump(mode="json", by_alias=True)
+        recipe.pop("store")
+        recipe.pop("register")
         for entry, source in zip(recipe["sources"], self.recipe.sources, strict=True):
+            entry.pop("store")
+            if source.internal:
+                entry["urls"] = entry["sql"] = None
             if source.internal or any(Path(path).is_absolute() for path in source.paths):
                 entry["path"] = None
             if source.hub and (source.internal or Path(source.hub.name).is_absolute()):
@@ -177,12 +187,12 @@ _WORDS = {"title", "title_zh", "description", "description_zh", "contact"}
 
 
 def reader_revisions() -> dict[str, int]:
-    """Return the behaviour revision of every reader, and of what opens archives."""
-    from pipeline.readers.archive import REVISION
+    """Return the behaviour revision of every reader, of what opens archives, and of what decides on encodings."""
+    from pipeline.readers import archive, encoding
     from pipeline.readers.reader import Reader
 
     readers = {kind: step.revision for kind, step in catalogue().items() if issubclass(step, Reader)}
-    return {**readers, "archive": REVISION}
+    return {**readers, "archive": archive.REVISION, "encoding": encoding.REVISION}
 
 
 def expand(recipe: Recipe) -> tuple[list[Step], list[Rule]]:

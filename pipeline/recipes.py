@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from schemas.errors import RecipeError, unknown_name
 from schemas.recipe import Recipe
+from schemas.store import REMEDY, redacted, secret_in
 
 _CHARACTERS = "letters a-z, digits, '.', '_' and '-'"
 # Names that a pattern of the recipe refuses, in words.
@@ -21,7 +22,7 @@ _ALLOWED = {
 
 def load_recipe(path: Path) -> Recipe:
     """Read and check a recipe file. Raises RecipeError naming file, line, field, and the known fields."""
-    return parse_recipe(read_recipe(path), str(path))
+    return parse_recipe(read_recipe(path), str(path), path.resolve().parent)
 
 
 def read_recipe(path: Path) -> str:
@@ -40,16 +41,27 @@ def read_recipe(path: Path) -> str:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}); check that it is there and readable") from None
 
 
-def parse_recipe(text: str, name: str = "recipe") -> Recipe:
-    """Check a recipe's YAML; `name` stands before every message. Raises RecipeError with all problems, one a line."""
+def parse_recipe(text: str, name: str = "recipe", base: Path | None = None) -> Recipe:
+    """Check a recipe's YAML; `name` stands before every message; `base`: the folder of its register.
+
+    Raises RecipeError with all problems, one a line.
+    """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         values = yaml.safe_load(text)
-        _refuse_repeated(node, name)
+        refuse_repeated(node, name)
+        refuse_secrets(node, name)
     except yaml.YAMLError as error:
-        raise RecipeError(f"{name}: not valid YAML: {_fault(error)}") from None
+        raise RecipeError(f"{name}: not valid YAML: {redacted(_fault(error))}") from None
     if not isinstance(values, dict):
         raise RecipeError(f"{name}: a recipe is a mapping with at least `dataset`, `sources` and `publish`")
+    from pipeline.register import with_facts
+
+    try:
+        values = with_facts(values, base or Path.cwd())
+    except RecipeError as error:
+        where = f"{name}, line {_line(node, error.place)}, " if error.place else ""
+        raise RecipeError(f"{where}{error}") from None
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
@@ -66,7 +78,7 @@ def _fault(error: yaml.YAMLError) -> str:
     return words
 
 
-def _refuse_repeated(node: Any, name: str) -> None:
+def refuse_repeated(node: Any, name: str) -> None:
     """Refuse a key that stands twice in a mapping: YAML would silently take the last."""
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
@@ -74,10 +86,23 @@ def _refuse_repeated(node: Any, name: str) -> None:
             if key.value in seen:
                 raise RecipeError(f"{name}, line {key.start_mark.line + 1}: '{key.value}' is given twice; keep one")
             seen.add(key.value)
-            _refuse_repeated(value, name)
+            refuse_repeated(value, name)
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
-            _refuse_repeated(value, name)
+            refuse_repeated(value, name)
+
+
+def refuse_secrets(node: Any, name: str) -> None:
+    """Refuse an address anywhere that holds a password or key, without saying it."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            refuse_secrets(key, name)
+            refuse_secrets(value, name)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            refuse_secrets(value, name)
+    elif isinstance(node, yaml.ScalarNode) and (secret := secret_in(node.value)):
+        raise RecipeError(f"{name}, line {node.start_mark.line + 1}: an address holds {secret}; {REMEDY}")
 
 
 def _problem(name: str, node: Any, problem: Mapping[str, Any]) -> str:
@@ -92,7 +117,7 @@ def _problem(name: str, node: Any, problem: Mapping[str, Any]) -> str:
         message = f"{_short(problem['input'])} is not allowed: {_ALLOWED[place[-1]]}"
     else:
         message = problem["msg"].removeprefix("Value error, ")
-        if not isinstance(problem["input"], dict | list):
+        if not isinstance(problem["input"], dict | list) and problem["type"] != "secret":
             message += f" (got {_short(problem['input'])})"
     return f"{name}, line {line}, {field}: {message}"
 

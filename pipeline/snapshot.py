@@ -5,19 +5,22 @@ batch, a new or changed one gets the next. Only content counts; times serve a ca
 """
 
 import os
-import re
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from itertools import takewhile
 from pathlib import Path
 from stat import S_ISREG
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from pipeline.listing import list_files, list_remote
 from pipeline.storage import Workspace, digest, read_columns, sha256_file, write_parquet
 from schemas.errors import SourceError
 from schemas.source import UNREADABLE, InputFile, Source
+
+if TYPE_CHECKING:
+    from pipeline.stores.remote import Entry
 
 _SCHEMA = pa.schema(
     [
@@ -28,10 +31,18 @@ _SCHEMA = pa.schema(
         pa.field("sha256", pa.string(), nullable=False),
         pa.field("gone", pa.bool_(), nullable=False),
         pa.field("batch", pa.int64(), nullable=False),
+        pa.field("tag", pa.string()),
+    ]
+)
+# One row a file that is not what the version before was made from; empty values: not there then, or now.
+CHANGES = pa.schema(
+    [
+        *(pa.field(name, pa.string(), nullable=False) for name in ("source", "uri", "change")),
+        *(pa.field("bytes", pa.int64()), pa.field("sha256", pa.string())),
+        *(pa.field("earlier_bytes", pa.int64()), pa.field("earlier_sha256", pa.string())),
     ]
 )
 _CACHE = pa.schema([("path", pa.string()), ("bytes", pa.int64()), ("mtime_ns", pa.int64()), ("sha256", pa.string())])
-_WILD = re.compile(r"[*?\[{]")
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,21 @@ class Snapshot:
         went = sum(now.get(key, True) and not gone for key, gone in before.items())
         return went, sum(gone and not now.get(key, True) for key, gone in before.items())
 
+    def changes(self, earlier: "Snapshot | None") -> pa.Table:
+        """Return the files that are `new`, `changed` or `gone` since an earlier snapshot, as `CHANGES`."""
+        before = {(f.source, f.uri): f for f in (earlier.present if earlier else [])}
+        now = {(f.source, f.uri): f for f in self.present}
+        rows = []
+        for key in sorted(before.keys() | now.keys()):
+            old, new = before.get(key), now.get(key)
+            if old and new and old.sha256 == new.sha256:
+                continue
+            change = "gone" if new is None else "changed" if old else "new"
+            sizes = (new.bytes if new else None, old.bytes if old else None)
+            hashes = (new.sha256 if new else None, old.sha256 if old else None)
+            rows.append((*key, change, sizes[0], hashes[0], sizes[1], hashes[1]))
+        return pa.Table.from_pylist([dict(zip(CHANGES.names, row, strict=True)) for row in rows], CHANGES)
+
     @property
     def present(self) -> list[InputFile]:
         """The files that are there now."""
@@ -115,149 +141,69 @@ class Snapshot:
 _EMPTY = Snapshot([], [])
 
 
-def take(sources: Iterable[Source], base: Path, workspace: Workspace | None, emptied: Container[str] = ()) -> Snapshot:
+def take(
+    sources: Iterable[Source],
+    base: Path,
+    workspace: Workspace | None,
+    emptied: Container[str] = (),
+    *,
+    rehash: bool = False,
+) -> Snapshot:
     """List and hash the files of all sources, every one in batch 1.
 
     `base` is what relative paths are relative to. With a workspace, hashes of files whose size and modification time
-    did not change are taken from its cache, and the workspace and its store are no input. Raises SourceError where a
-    source matches no file at all, unless its id is among `emptied`, and where a folder cannot be listed.
+    did not change are taken from its cache, and the workspace and its store are no input; `rehash` reads every file
+    here again. What lies in a store is known by its tag and size, and fetched only where it has no tag; a table of a
+    database is one input, by a hash over its rows or its `revision`.
+    Raises SourceError where a source matches no file at all, unless its id is among `emptied`, and where a folder
+    cannot be listed.
     """
     own = workspace.own if workspace else ()
     listed: list[tuple[str, str, Path]] = []
-    hub: list[InputFile] = []
+    others: list[InputFile] = []
     for source in sources:
         if source.hub is not None:
-            hub.append(_hub_file(source, base))
+            others.append(_hub_file(source, base))
+        elif source.sql is not None:
+            from pipeline.readers.sql import sql_file
+
+            others.append(sql_file(source))
         else:
             found = list_files(source, base, own, may_be_empty=source.id in emptied)
             listed += [(source.id, uri, path) for uri, path in found]
+            there = list_remote(source, base, may_be_empty=source.id in emptied)
+            others += [_remote_file(source, uri, entry) for uri, entry in there]
     cache_path = workspace.private / "cache" / "hashes.parquet" if workspace else None
-    hashes = _hashes([path for _, _, path in listed], cache_path)
+    hashes = _hashes([path for _, _, path in listed], cache_path, rehash=rehash)
     files = [
         InputFile(s, uri, str(path), size, sha) for (s, uri, path), (size, sha) in zip(listed, hashes, strict=True)
     ]
-    files = sorted(files + hub, key=lambda f: (f.source, f.uri))
+    files = sorted(files + others, key=lambda f: (f.source, f.uri))
     return Snapshot(files, [1] * len(files))
-
-
-def list_files(
-    source: Source, base: Path, own: Sequence[Path] = (), *, may_be_empty: bool = False
-) -> list[tuple[str, Path]]:
-    """Return (uri, path) of every file of a source, in uri order; links are followed, each folder once.
-
-    A uri is relative to the part of the path before the first wildcard; to `base` where the recipe gives a list of
-    paths, so that another path changes no uri. Files below `own` are none of the source's.
-    Raises SourceError when nothing matches or a folder cannot be listed.
-    """
-    patterns = [os.path.join(base, os.path.expanduser(path)) for path in source.paths]  # noqa: PTH118, PTH111 - may be a glob
-    root = _root_of(patterns, base, listed=not isinstance(source.path, str))
-    found: dict[Path, None] = {}
-    for pattern in patterns:
-        matches = [path for plain in _braces(pattern) for path in _matches(plain)]
-        matches = [path for path in matches if not any(path.is_relative_to(folder) for folder in own)]
-        if not matches and not may_be_empty:
-            raise SourceError(
-                "source '{source}': no file at {path}; check `path` in the recipe", source=source.id, path=pattern
-            )
-        found.update(dict.fromkeys(matches))
-    by_uri: dict[str, Path] = {}
-    for path in sorted(found):
-        uri = _uri(path, root)
-        by_uri[_raw_uri(path, root) if uri in by_uri else uri] = path
-    return sorted(by_uri.items())
 
 
 def list_inputs(source: Source, base: Path) -> list[InputFile]:
     """Return the files of a source without hashing them, for tools that keep nothing. Raises SourceError as above."""
     listed = list_files(source, base)
-    return [InputFile(source.id, uri, str(p), p.stat().st_size if p.exists() else 0, "") for uri, p in listed]
+    files = [InputFile(source.id, uri, str(p), p.stat().st_size if p.exists() else 0, "") for uri, p in listed]
+    there = list_remote(source, base)
+    files += [InputFile(source.id, uri, e.address, max(e.bytes, 0), "", tag=e.tag) for uri, e in there]
+    return sorted(files, key=lambda file: file.uri)
 
 
-def _uri(path: Path, root: Path) -> str:
-    """The path below the root; a name that is no UTF-8 is read as GB18030, as old Chinese systems wrote it."""
-    raw = os.fsencode(path.relative_to(root) if path != root else path.name)
-    for encoding in ("utf-8", "gb18030"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return _raw_uri(path, root)
+def _remote_file(source: Source, uri: str, entry: "Entry") -> InputFile:
+    """What a store lists, by its tag; without one it is fetched and hashed, and what is not given is unreadable."""
+    from pipeline.stores.faults import NotGivenError
+    from pipeline.stores.remote import hashed
 
-
-def _raw_uri(path: Path, root: Path) -> str:
-    return os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace")
-
-
-def _root_of(patterns: list[str], base: Path, *, listed: bool) -> Path:
-    if listed and all(Path(pattern).is_relative_to(base) for pattern in patterns):
-        return base
-    return Path(os.path.commonpath([_fixed(pattern) for pattern in patterns]))
-
-
-def _fixed(pattern: str) -> str:
-    """The folder before the first wildcard."""
-    folder = Path(*takewhile(lambda part: not _WILD.search(part), Path(pattern).parts))
-    return str(folder.parent if folder.is_file() else folder)
-
-
-def _braces(pattern: str) -> list[str]:
-    """`*.{txt,md}` as `*.txt` and `*.md`; innermost first, so nesting works."""
-    match = re.search(r"\{([^{}]*,[^{}]*)\}", pattern)
-    if not match:
-        return [pattern]
-    return [
-        p for part in match[1].split(",") for p in _braces(pattern[: match.start()] + part + pattern[match.end() :])
-    ]
-
-
-def _matches(pattern: str) -> list[Path]:
-    path = Path(pattern)
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        return list(_walk(path))
-    folder = Path(_fixed(pattern))
-    if not _WILD.search(pattern) or not folder.is_dir():
-        return []
-    wanted = re.compile(_regex(Path(pattern).relative_to(folder).parts))
-    return [path for path in _walk(folder) if wanted.fullmatch(path.relative_to(folder).as_posix())]
-
-
-def _regex(parts: Sequence[str]) -> str:
-    """A glob as a regular expression over a relative path: `**` is any number of folders, `*` stays within one."""
-    folders = ["(?:[^/]+/)*" if part == "**" else _segment(part) + "/" for part in parts[:-1]]
-    return "".join(folders) + (".*" if parts[-1] == "**" else _segment(parts[-1]))
-
-
-def _segment(part: str) -> str:
-    meanings = {"*": "[^/]*", "?": "[^/]", "[": None}
-    pieces = re.split(r"(\*+|\?|\[!?[^\]]+\])", part)
-    return "".join(
-        (meanings[piece[0]] or piece.replace("[!", "[^", 1)) if odd % 2 else re.escape(piece)
-        for odd, piece in enumerate(pieces)
-    )
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Everything below a folder that is no folder, be it a broken link or a pipe; through links, each folder once."""
-    seen: set[str] = set()
-    for place, folders, names in os.walk(folder, followlinks=True, onerror=_unlisted):
-        real = os.path.realpath(place)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders.sort()
-        for name in names:
-            yield Path(place) / name
-
-
-def _unlisted(error: OSError) -> None:
-    raise SourceError(
-        "{path}: the folder cannot be listed ({error}); check its permissions",
-        path=error.filename,
-        error=error.strerror,
-    ) from error
+    file = InputFile(source.id, uri, entry.address, max(entry.bytes, 0), UNREADABLE, tag=entry.tag)
+    if entry.tag:
+        return replace(file, sha256=f"tag:{digest(entry.tag, entry.bytes)[:60]}")
+    try:
+        found = hashed(file, source)
+    except NotGivenError:
+        return file
+    return replace(file, bytes=found.bytes, sha256=found.sha256)
 
 
 def _hub_file(source: Source, base: Path) -> InputFile:
@@ -288,8 +234,10 @@ def hub_content(source: Source, folder: Path) -> tuple[int, str]:
     return sum(size for size, _ in hashes), digest(hub.config, hub.split, files)
 
 
-def _hashes(paths: list[Path], cache_path: Path | None) -> list[tuple[int, str]]:
+def _hashes(paths: list[Path], cache_path: Path | None, *, rehash: bool = False) -> list[tuple[int, str]]:
     """(bytes, SHA-256) of each file, from the cache where size and modification time are as they were.
+
+    `rehash`: from the files alone, whatever the cache says.
 
     A file that cannot be read is `UNREADABLE`: its reading will say why, and the run goes on.
     """
@@ -298,21 +246,34 @@ def _hashes(paths: list[Path], cache_path: Path | None) -> list[tuple[int, str]]
         rows = read_columns(cache_path).to_pylist()
         known = {(r["path"], r["bytes"], r["mtime_ns"]): r["sha256"] for r in rows}
 
-    def one(path: Path) -> tuple[tuple[str, int, int], str]:
-        name = os.fsencode(path).decode("utf-8", "backslashreplace")
+    def content(place: int) -> str:
         try:
-            stat = path.stat()
-            if not S_ISREG(stat.st_mode):  # a pipe would never end
-                return (name, 0, 0), UNREADABLE
-            key = (name, stat.st_size, stat.st_mtime_ns)
-            return key, known.get(key) or sha256_file(path)
+            return sha256_file(paths[place])
         except OSError:
-            return (name, 0, 0), UNREADABLE
+            return UNREADABLE
 
+    results = [_known(path, {} if rehash else known) for path in paths]
+    unread = [place for place, (_, sha) in enumerate(results) if not sha]
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        results = list(pool.map(one, paths))
-    fresh = {key: sha for key, sha in results if key not in known and sha != UNREADABLE}
+        for place, sha in zip(unread, pool.map(content, unread), strict=True):
+            results[place] = (results[place][0] if sha != UNREADABLE else (results[place][0][0], 0, 0), sha)
+    fresh = {key: sha for key, sha in results if known.get(key) != sha != UNREADABLE}
     if cache_path and fresh:
         rows = [{"path": p, "bytes": b, "mtime_ns": m, "sha256": s} for (p, b, m), s in {**known, **fresh}.items()]
         write_parquet(cache_path, _CACHE, [pa.Table.from_pylist(rows, _CACHE)])
     return [(key[1], sha) for key, sha in results]
+
+
+def _known(path: Path, known: dict[tuple[str, int, int], str]) -> tuple[tuple[str, int, int], str]:
+    """A file's key in the cache with its hash, empty where it has to be read, `UNREADABLE` where it cannot be."""
+    name = os.fspath(path)
+    if not name.isascii():
+        name = os.fsencode(path).decode("utf-8", "backslashreplace")
+    try:
+        stat = path.stat()
+    except OSError:
+        return (name, 0, 0), UNREADABLE
+    if not S_ISREG(stat.st_mode):  # a pipe would never end
+        return (name, 0, 0), UNREADABLE
+    key = (name, stat.st_size, stat.st_mtime_ns)
+    return key, known.get(key, "")

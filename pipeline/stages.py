@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from pipeline.curation import Curation
-from pipeline.engine import find_pairs_of, is_done, measure_shard, read_shard
+from pipeline.engine import find_pairs_of, is_done, measure_shard, read_shard, with_borders
 from pipeline.passages.counting import count_lines
 from pipeline.passages.freezing import freeze
 from pipeline.publish.assembly import changes_nothing, manifest_of, version_of
@@ -70,7 +70,7 @@ def carry_out(curation: Curation, runner: Runner, facts: Callable[[Curation], di
 
 
 def _read(curation: Curation, runner: Runner) -> None:
-    runner.each("read", read_shard, curation.read_jobs(), lambda job: job.files[0].uri)
+    runner.each("read", read_shard, with_borders(curation.read_jobs()), lambda job: job.files[0].uri)
 
 
 def _measure(curation: Curation, runner: Runner) -> None:

@@ -35,6 +35,11 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
+def bad_records(count: int) -> str:
+    """Return how the reason of a file speaks of its bad records, up to the ordinal of the first."""
+    return f"{count} bad record{'s' * (count > 1)}, the first is record "
+
+
 # Reasons that the duplicate stage writes in the column `rule`.
 DUPLICATE_EXACT = "duplicate.exact"
 DUPLICATE_NEAR = "duplicate.near"

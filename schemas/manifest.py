@@ -46,6 +46,9 @@ class SourceRecord(Part):
     published: int
     removed: dict[str, int] = Field(description="documents read but not published, by reason")
     outcomes: dict[str, int] = Field(description="input files by outcome; they add up to `files` of the run")
+    facts: dict[str, str] = Field(
+        {}, description="what else is known: name, url, evidence, terms, method, period, contact"
+    )
 
 
 class StepRecord(Part):

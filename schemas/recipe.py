@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from schemas.source import License, Limits, Source
+from schemas.store import Store
 
 DATASET_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,95}/)?[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -146,7 +147,11 @@ class Recipe(Frozen):
 
     dataset: str = Field(pattern=f"^{DATASET_NAME.pattern}$", description="org/name, as in a hub")
     language: str = Field("zh", description="main language of the dataset, ISO 639")
+    register_file: str | None = Field(
+        None, alias="register", description="a file of sources with what is known of them"
+    )
     sources: list[Source] = Field(min_length=1)
+    store: Store | None = Field(None, description="how addresses are reached, where a source does not say")
     steps: list[dict[str, Any]] = Field(
         [{"preset": "zh-web"}], description="cleaners and signals, in order, or presets"
     )
@@ -165,6 +170,14 @@ class Recipe(Frozen):
         if repeated := {id for id in ids if ids.count(id) > 1}:
             raise ValueError(f"two sources have the id {', '.join(sorted(repeated))}")
         return sources
+
+    @model_validator(mode="after")
+    def _stores_are_passed_on(self) -> "Recipe":
+        if self.store is None:
+            return self
+        sources = [s if s.store else s.model_copy(update={"store": self.store}) for s in self.sources]
+        object.__setattr__(self, "sources", sources)
+        return self
 
     @property
     def with_passages(self) -> set[str]:

@@ -2,10 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from datetime import date
+from typing import Annotated, Any, Literal
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from schemas.store import BLOCK, Store, is_address, refuse_address, refuse_value
 
 # Terms that are no SPDX licence but state a legal ground for Chinese public text; each with what it means.
 LICENSE_TERMS = {
@@ -35,6 +38,19 @@ def _license(value: str) -> str:
 License = Annotated[str, AfterValidator(_license)]
 Grade = Literal["general-1", "general-2", "general-3", "general-4", "important", "core"]
 """Grades of GB/T 43697-2024: 一般 1 to 4 (its appendix H), 重要, 核心."""
+
+_DAY = r"\d{4}(-\d\d(-\d\d)?)?"
+
+
+def _period(value: Any) -> Any:
+    """A year or day that YAML has made a number or date of, as text."""
+    value = str(value) if isinstance(value, int | date) and not isinstance(value, bool) else value
+    if isinstance(value, str) and not re.fullmatch(rf"{_DAY}(/({_DAY}|\.\.))?", value):
+        raise ValueError("write a period as 2024, 2024-03, 2024-03-01/2024-06-30 or 2024-03/..")
+    return value
+
+
+Period = Annotated[str, BeforeValidator(_period)]
 
 SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -66,24 +82,79 @@ class Hub(BaseModel):
     revision: str | None = Field(None, description="a commit; needed for a hub name, so that a version can be repeated")
 
 
-class Source(BaseModel):
-    """One origin, one licence, one reader."""
+class Sql(BaseModel):
+    """A table or query of PostgreSQL, MySQL or MariaDB; its URL stands in an environment variable or a block."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str = Field(pattern=SOURCE_ID.pattern + "$", description="short name, part of every document's id")
-    path: str | list[str] | None = Field(None, description="folders, files or globs, relative to the recipe")
-    hub: Hub | None = None
-    reader: str = Field("auto", description="auto, or the kind of a reader for every file of the source")
-    fields: Fields = Fields()
+    url_env: str | None = Field(None, description="name of the environment variable of the database's URL")
+    block: str | None = Field(None, pattern=BLOCK, description="a Prefect block TYPE/NAME that holds the URL")
+    table: str | None = Field(None, pattern=r"^[^.\x00]+(\.[^.\x00]+)?$", description="TABLE or SCHEMA.TABLE")
+    query: str | None = Field(None, min_length=1, description="a SELECT, in place of a table")
+    key: str = Field(min_length=1, description="a unique column: gives the order, and the ids without `fields.id`")
+    revision: str | None = Field(None, description="a column that grows with every change, instead of a hash of rows")
+
+    @field_validator("url_env")
+    @classmethod
+    def _is_a_name(cls, value: str | None) -> str | None:
+        return refuse_value(value)
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> "Sql":
+        if (self.url_env is None) == (self.block is None):
+            raise ValueError("the URL of a database comes from either `url_env` or `block`")
+        if (self.table is None) == (self.query is None):
+            raise ValueError("a database is asked for either a `table` or a `query`")
+        return self
+
+    @property
+    def holder(self) -> str:
+        """The name of what holds the URL."""
+        return self.url_env or str(self.block).partition("/")[2]
+
+
+class Facts(BaseModel):
+    """What is known of an origin, whoever reads it: stated in the recipe, or once in a register of sources."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     license: License
+    name: str | None = Field(None, description="what people call it")
     owner: str | None = None
     url: str | None = Field(None, description="where the source is described")
     evidence: str | None = Field(None, description="what the licence rests on: a page, a contract number")
-    rank: int = Field(1, ge=0, description="priority when duplicates meet; 1 goes before 2")
+    terms: str | None = Field(None, description="terms of use beside the licence: a page, or in words")
+    method: str | None = Field(None, description="how it was collected")
+    period: Period | None = Field(None, description="when it was collected, ISO 8601: a day, month, year or interval")
+    contact: str | None = Field(None, description="whom to ask about it")
     generated: bool | None = Field(None, description="whether the text was written by a machine, where known")
     grade: Grade | None = None
     internal: bool = Field(False, description="publish no `uri` of this source")
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What is known beside licence and owner, as far as it is stated."""
+        names = ("name", "url", "evidence", "terms", "method", "period", "contact")
+        return {name: str(value) for name in names if (value := getattr(self, name)) is not None}
+
+
+class Source(Facts):
+    """One origin, one licence, one reader."""
+
+    id: str = Field(pattern=SOURCE_ID.pattern + "$", description="short name, part of every document's id")
+    path: str | list[str] | None = Field(None, description="folders, files, globs or addresses")
+    urls: str | None = Field(None, description="a file of addresses, one a line, relative to the recipe")
+    hub: Hub | None = None
+    sql: Sql | None = None
+    store: Store | None = Field(None, description="how its addresses are reached")
+    reader: str = Field("auto", description="auto, or the kind of a reader for every file of the source")
+    fields: Fields = Fields()
+    ocr: str | None = Field(
+        None,
+        pattern=r"^\w+(\.\w+)*:\w+$",
+        description="module:function that reads the pages of PDF files that have no text layer",
+    )
+    rank: int = Field(1, ge=0, description="priority when duplicates meet; 1 goes before 2")
 
     @field_validator("id")
     @classmethod
@@ -92,15 +163,23 @@ class Source(BaseModel):
             raise ValueError("'default' names the subset of all sources; choose another id")
         return id
 
+    @field_validator("path")
+    @classmethod
+    def _addresses_are_reached(cls, path: str | list[str] | None) -> str | list[str] | None:
+        for one in [path] if isinstance(path, str) else path or []:
+            if is_address(one):
+                refuse_address(one)
+        return path
+
     @model_validator(mode="after")
     def _one_place(self) -> "Source":
-        if (self.path is None) == (self.hub is None):
-            raise ValueError("a source needs either `path` or `hub`")
+        if sum(place is not None for place in (self.path, self.urls, self.hub, self.sql)) != 1:
+            raise ValueError("a source needs one of `path`, `urls`, `hub` and `sql`")
         return self
 
     @property
     def paths(self) -> list[str]:
-        """The paths as a list; empty for a hub source."""
+        """The paths as a list; empty for a hub or a database."""
         return [self.path] if isinstance(self.path, str) else list(self.path or [])
 
 
@@ -121,11 +200,33 @@ class Limits(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One of `count` pieces of a large file of UTF-8, `number` counted from 0: what a task reads of it.
+
+    Bytes from `start` up to `end`, at the borders of records, the first of which is `record`. What the whole file told
+    goes with each: `evidence` of its encoding, and whether it has a byte order mark (`bom`). `digest` is of the bytes
+    that the part depends on. Where start and end are equal, there is nothing in it.
+    """
+
+    number: int
+    count: int
+    start: int = 0
+    end: int = 0
+    record: int = 0
+    evidence: str = ""
+    bom: bool = False
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class InputFile:
     """One file of a source as the snapshot saw it.
 
     `uri` is relative to the source's root; `path` is where it lies; `sha256` names the bytes, or is `UNREADABLE`.
-    `gone`: an earlier snapshot saw it, and now it is not there, or holds something else.
+    `tag`: by what a store tells its files' states apart (`etag:…`, `modified:…`); such a file is not fetched to be
+    hashed, and `sha256` is then `tag:` with a digest of tag and size.
+    `gone`: an earlier snapshot saw it, and now it is not there, or holds something else. `part`: what is read of
+    it, where that is not all.
     """
 
     source: str
@@ -134,6 +235,8 @@ class InputFile:
     bytes: int
     sha256: str
     gone: bool = False
+    tag: str = ""
+    part: Part | None = None
 
 
 UNREADABLE = "unreadable"

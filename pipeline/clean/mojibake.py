@@ -89,6 +89,13 @@ def mend(text: str) -> tuple[str, int]:
     return "\n".join(lines), total
 
 
+def is_misread(text: str) -> bool:
+    """Tell whether most of what a text has beyond ASCII is proven to have been read in a wrong encoding."""
+    if commonness(text) > COMMON - GAIN:  # at most by this much is a broken text common
+        return False
+    return 2 * mend(text)[1] > sum(1 for _ in re.finditer("[^\\x00-\\x7f]", text))
+
+
 def _cut(text: str, starts: list[int]) -> CodePoints:
     """Return a text as rows that begin at some places, the first at 0."""
     points = np.array(np.frombuffer(text.encode("utf-32-le"), np.uint32))

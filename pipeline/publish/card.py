@@ -155,7 +155,9 @@ def _columns(manifest: Manifest, features: pa.Schema | None) -> str:
 
 def _sources(manifest: Manifest) -> str:
     head = ["Source · 来源", "Owner · 所有者", "Licence · 许可", "Files · 文件", "Read · 读入", "Removed · 删除"]
-    return _table([*head, "Published · 发布"], [_source(source) for source in manifest.sources])
+    table = _table([*head, "Published · 发布"], [_source(source) for source in manifest.sources])
+    stated = [[_code(s.id), name, _inline(value)] for s in manifest.sources for name, value in s.facts.items()]
+    return f"{table}\n\n{_table(['Source · 来源', 'Stated · 声明', ''], stated)}" if stated else table
 
 
 def _source(source: SourceRecord) -> list[str]:

@@ -39,6 +39,7 @@ def publish(curation: Curation, decided: Decided, manifest: Manifest | None, fac
         "published": decided.kept.total(),
         "sources": _source_counts(decided),
         "files": dict(sorted(sum(curation.outcomes.values(), Counter[str]()).items())),
+        "changes": summary_of(curation),
         "report": str(report),
         "ledger": str(curation.folder / "ledger"),
         **({"passages": _passages(curation)} if curation.plan.recipe.passages else {}),
@@ -58,6 +59,11 @@ def publish(curation: Curation, decided: Decided, manifest: Manifest | None, fac
         "manifest_sha256": version.sha256,
         "folder": str(folder),
     }
+
+
+def summary_of(curation: Curation) -> dict[str, int]:
+    """Return how many input files are new, changed or gone since the previous version."""
+    return dict(sorted(Counter(curation.changes.column("change").to_pylist()).items()))
 
 
 def _source_counts(decided: Decided) -> dict[str, dict[str, Any]]:
@@ -161,6 +167,7 @@ def _reports(curation: Curation, manifest: Manifest | None) -> tuple[str, str]:
         **publish.model_dump(include={"title", "title_zh", "description", "description_zh", "license", "contact"}),
         "previous": curation.previous.manifest.version if curation.previous else None,
         "documents_total": manifest.counts.documents if manifest else None,
+        **{f"files_{change}": n for change, n in summary_of(curation).items()},
     }
     heading = {name: value for name, value in heading.items() if value is not None}
     pages = []

@@ -258,6 +258,7 @@ def _source_record(plan: Plan, facts: RunFacts, id: str, shards: list[Shard]) ->
         published=sum(shard.rows for shard in shards if shard.source == id),
         removed=dict(sorted(facts.removed.get(id, Counter()).items())),
         outcomes=dict(sorted(facts.outcomes.get(id, Counter()).items())),
+        facts=source.words,
     )
 
 

@@ -22,14 +22,14 @@ from stat import S_ISLNK
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.readers.content import IN_MEMORY, Content, Skipped, Unreadable, gathered
-from pipeline.readers.encoding import LEGACY, BinaryContent, Data, detect
+from pipeline.readers.encoding import LEGACY, BinaryContent, Data, Encoding, decode, detect
 from pipeline.readers.formats import detect_format
 from pipeline.readers.reader import Bad, Intake, Record, excerpt
 
 if TYPE_CHECKING:
     from pipeline.readers.block import Block
 
-REVISION = 1  # of what becomes of an archive; enters the fingerprint
+REVISION = 2  # of what becomes of an archive; enters the fingerprint
 BLOCK = 1 << 20
 HEADER = 30  # bytes of a zip member's own header, without its name
 ENCRYPTED, UTF8_NAME = 1, 0x800  # flags of a zip member (APPNOTE 4.4.4)
@@ -116,6 +116,7 @@ class _Account:
         budget = outer.budget
         assert budget is not None
         told = Intake(outer.uri + place, outer.fields, outer.limits, detect_format(name) or "unknown")
+        told.ocr = outer.ocr
         told.budget = Budget(budget.bytes, budget.members, budget.depth - 1, budget.most)
         inner = told.budget
         try:
@@ -178,7 +179,7 @@ def _names(raw: list[bytes], otherwise: str) -> list[str]:
         except BinaryContent:
             codec = otherwise
         codec = codec if codec in LEGACY else otherwise
-    return [name.decode(codec, "replace") for name in raw]
+    return [decode(name, Encoding(codec, "")) for name in raw]
 
 
 def _zip_members(data: Data, most: int) -> Iterator[Member]:

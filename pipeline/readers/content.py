@@ -74,17 +74,6 @@ def gathered(blocks: Iterable[bytes], uri: str, limits: Limits) -> Iterator[Cont
             yield content
 
 
-def first_bytes(path: str, count: int) -> bytes:
-    """Return the first bytes of a file or address, without fetching the rest."""
-    if "://" not in path:
-        with Path(path).open("rb") as stream:
-            return stream.read(count)
-    import fsspec
-
-    with fsspec.open(path, "rb") as remote:
-        return bytes(remote.read(count))
-
-
 @contextmanager
 def _content(stream: IO[bytes], path: str, limits: Limits) -> Iterator[Content]:
     head = stream.read(8)
@@ -100,19 +89,8 @@ def _content(stream: IO[bytes], path: str, limits: Limits) -> Iterator[Content]:
             yield Content(data, packing, damage, descriptor)
 
 
-@contextmanager
-def _stream(path: str) -> Iterator[IO[bytes]]:
-    if "://" not in path:
-        with Path(path).open("rb") as stream:
-            yield stream
-        return
-    import fsspec
-
-    with fsspec.open(path, "rb") as remote, _Spool(path) as copy:
-        while block := remote.read(BLOCK):
-            copy.write(block)
-        copy.seek(0)
-        yield copy
+def _stream(path: str) -> IO[bytes]:
+    return Path(path).open("rb")
 
 
 class _Spool(SpooledTemporaryFile[bytes]):

@@ -21,6 +21,7 @@ from pipeline.text import looks
 
 Data = bytes | mmap
 
+REVISION = 1  # of what encoding a file is taken to be in; enters the fingerprint
 BLOCK = 1 << 20
 SAMPLES = 4  # blocks of the contest, spread over the file
 GOOD = 0.35  # least score of a believable decoding; Chinese text has over 0.75, misread text at most 0.31 (605 files)
@@ -69,7 +70,8 @@ def detect(data: Data, hint: str | None = None) -> Encoding:
     for mark, name in MARKS:
         if data[: len(mark)] == mark:
             found = Encoding(name, "byte order mark", len(mark))
-            return replace(found, errors=_errors(data, found))
+            found = replace(found, errors=_errors(data, found))
+            return _behind_mark(data, found, hint) if name == "utf-8" and found.errors else found
     nulls = _null_shares(data)
     narrow = max(nulls) < 0.2 and _control_share(data[:BLOCK]) < 0.1
     if narrow and _is_utf8(data):
@@ -166,6 +168,17 @@ def _errors(data: Data, encoding: Encoding) -> int:
         return 0
     own = "\ufffd".encode(encoding.name, "ignore")
     return max(0, found - sum(block.count(own) for block in _chunks(data))) if own else found
+
+
+def _behind_mark(data: Data, marked: Encoding, hint: str | None) -> Encoding:
+    """Judge by its first 64 MiB a text whose mark of UTF-8 is not the whole truth, as where it was put before GBK."""
+    try:
+        found = detect(data[marked.mark : 64 * BLOCK], hint)
+    except BinaryContent:
+        return marked
+    evidence = f"{found.evidence}, behind a byte order mark of UTF-8"
+    found = replace(found, mark=marked.mark + found.mark, evidence=evidence)
+    return found if found.legacy else replace(found, errors=_errors(data, found))
 
 
 def _plain_utf8(data: Data) -> Encoding:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from pipeline.readers.content import Content, Unreadable
-from pipeline.readers.encoding import decode, detect
+from pipeline.readers.encoding import BinaryContent, decode, detect
 from pipeline.readers.main_text import lines_of
 from pipeline.readers.package import Package, local, resolved
 from pipeline.readers.reader import Bad, Intake, Reader, Record, collected
@@ -21,6 +21,7 @@ class Epub(Reader):
     """An electronic book (EPUB 2 and 3)."""
 
     kind: ClassVar[str] = "epub"
+    revision: ClassVar[int] = 2
     formats: ClassVar[tuple[str, ...]] = ("epub",)
     hostile: ClassVar[bool] = True
 
@@ -73,6 +74,8 @@ def _chapters(package: Package, name: str, intake: Intake) -> Iterator[str]:
             raise Unreadable("an epub file locked by its seller (DRM); save it without the lock")
         try:
             yield from _chapter(package.read(chapter))
+        except BinaryContent as error:
+            intake.losses.append(f"{chapter} is no text ({error})")
         except Unreadable as error:
             if chapter in package.names:
                 raise

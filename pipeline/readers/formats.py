@@ -14,7 +14,9 @@ from pipeline.readers.encoding import Data
 PACKED = {"gz": "gz", "gzip": "gz", "zst": "zst", "zstd": "zst", "bz2": "bz2", "xz": "xz"}
 JUNK = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".localized", ".gitkeep", ".gitignore"})
 MEBI = 1 << 20
+MAIL_HEAD = 1 << 14  # relays may write many lines before the sender's
 OLE = bytes.fromhex("d0cf11e0a1b11ae1")
+OLE_FORMATS = ("doc", "xls", "ppt")
 WORD, WORKBOOK, LOCKED = (name.encode("utf-16-le") for name in ("WordDocument", "Workbook", "EncryptedPackage"))
 # A zip package says what it is in a first, unpacked member (ODF 1.3 part 2, 3.3; EPUB OCF 3.3, 4.2) or by its parts.
 ZIPPED_TYPE = re.compile(rb"PK\x03\x04.{22}\x08\x00..mimetype(application/[a-z.+-]+)", re.DOTALL)
@@ -27,6 +29,11 @@ ZIPPED_TYPES = {
 OFFICE_TYPES = re.compile(rb"PK\x01\x02.{42}\[Content_Types\]\.xml", re.DOTALL)
 OFFICE_PART = re.compile(rb"PK\x01\x02.{42}(word|xl|ppt)/", re.DOTALL)
 OFFICE_PARTS = {b"word": "docx", b"xl": "xlsx", b"ppt": "pptx"}
+MAILBOX = re.compile(rb"From [^\r\n]*\d:\d\d[^\r\n]*\r?\n[!-9;-~]+:")
+HEADERS = re.compile(rb"(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)+")
+# No text but a message has both a sender and one of the fields that only programs write.
+OF_MAIL = re.compile(rb"^From:", re.MULTILINE | re.IGNORECASE)
+BY_MAILERS = re.compile(rb"^(?:Message-ID|MIME-Version|Received|Return-Path):", re.MULTILINE | re.IGNORECASE)
 MEDIAWIKI = re.compile(r"wiki.*(pages|articles|meta|dump)", re.IGNORECASE)
 
 
@@ -90,13 +97,26 @@ def proven_format(data: Data) -> str:
     if head.startswith(OLE):
         return "xls" if data.find(WORKBOOK) >= 0 > data.find(WORD) else ""
     if not head.startswith(b"PK\x03\x04"):
-        return ""
+        return _proven_mail(data[:MAIL_HEAD]) if b":" in head or head.startswith(b"From ") else ""
     said = ZIPPED_TYPE.match(data[:256])
     if said:
         return ZIPPED_TYPES.get(said[1], "")
     directory = data[max(0, len(data) - MEBI) :]
     part = OFFICE_PART.search(directory) if OFFICE_TYPES.search(directory) else None
     return OFFICE_PARTS[part[1]] if part else ""
+
+
+def _proven_mail(head: bytes) -> str:
+    """Return eml or mbox where the first bytes prove it."""
+    if MAILBOX.match(head):
+        return "mbox"
+    headers = HEADERS.match(head)
+    return "eml" if headers and OF_MAIL.search(headers[0]) and BY_MAILERS.search(headers[0]) else ""
+
+
+def page_of_office(data: Data, base: str) -> str:
+    """Return html where old Office files are named but pages lie, as Office and many exports write them; else empty."""
+    return "html" if base in OLE_FORMATS and sniff(data) == "html" else ""
 
 
 def misnamed(data: Data, base: str) -> str:

@@ -166,6 +166,7 @@ class _Worker:
             "format": intake.format,
             "fields": intake.fields.model_dump(),
             "limits": intake.limits.model_dump(),
+            "ocr": intake.ocr,
             "packing": content.packing,
             "damage": content.damage,
             "size": len(content.data),

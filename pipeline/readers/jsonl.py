@@ -7,7 +7,7 @@ repaired. Arrays are read value by value, so a large one needs little memory; af
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import islice
@@ -23,7 +23,7 @@ from pipeline.readers.block import Block
 from pipeline.readers.content import Content, Unreadable
 from pipeline.readers.encoding import Encoding, blocks
 from pipeline.readers.fields import Columns, choose, missing, paths_of, with_paths
-from pipeline.readers.lines import TooLong, byte_lines, text_lines
+from pipeline.readers.lines import TooLong, byte_lines, line_borders, text_lines
 from pipeline.readers.reader import Bad, Intake, Reader, Record, decided, excerpt, record_of, within
 
 BETWEEN = re.compile(r"[\s,\ufeff]*")
@@ -53,6 +53,14 @@ class Json(Reader):
             yield from _of_lines(_lines(content, encoding, intake), Rows(intake))
         else:
             yield from _of_values(blocks(content.data, encoding), intake)
+
+    def borders(self, content: Content, intake: Intake, places: Sequence[int]) -> list[tuple[int, int]] | None:
+        """Return the borders of lines of UTF-8; None for anything else."""
+        encoding = decided(content, intake)
+        first = list(islice(_lines(content, encoding, intake), 2))
+        if not _is_plain(encoding) or not _by_lines(first, intake):
+            return None
+        return line_borders(content.data, encoding.mark, places, intake.limits.record_bytes)
 
 
 class Rows:
@@ -208,7 +216,10 @@ def _parsed(line: bytes | str) -> Any:
 def _blocks(content: Content, start: int, intake: Intake) -> Iterator[Record | Bad | Block]:
     """Yield lines of UTF-8 in blocks of about BLOCK_BYTES, and one by one where they are not one object a line."""
     rows, number, limit = Rows(intake), 0, intake.limits.record_bytes
-    size = len(content.data)
+    size, part = len(content.data), intake.part
+    if part is not None:
+        _find_fields(content, start, part.start, rows)
+        start, size, number = max(start, part.start), part.end, part.record
     while start < size:
         end = start + BLOCK_BYTES
         if not rows.found:  # one by one up to the first record, which says where the fields are
@@ -219,7 +230,7 @@ def _blocks(content: Content, start: int, intake: Intake) -> Iterator[Record | B
             line = next(byte_lines(content.data, start, limit))
             yield from _of_lines(_not_blank([line]), rows, number)
             number += isinstance(line, TooLong) or bool(line.strip())
-            start += (line.size if isinstance(line, TooLong) else len(line)) + 1
+            start += _length(line)
             continue
         piece = content.data[start:end]
         start = end
@@ -232,6 +243,20 @@ def _blocks(content: Content, start: int, intake: Intake) -> Iterator[Record | B
             continue
         yield rows.block(number, table, lambda lines=lines, first=number: _of_lines(lines(), rows, first))  # type: ignore[misc]
         number += len(table)
+
+
+def _find_fields(content: Content, start: int, end: int, rows: Rows) -> None:
+    """Let the records before a part say where the fields are, as they do for the whole file: the first does mostly."""
+    while start < end and not rows.found:
+        line = next(byte_lines(content.data, start, rows.limit))
+        for _ in _of_lines(_not_blank([line]), rows):
+            pass
+        start += _length(line)
+
+
+def _length(line: bytes | TooLong) -> int:
+    """Return the bytes of a line with its end."""
+    return (line.size if isinstance(line, TooLong) else len(line)) + 1
 
 
 def _table(piece: bytes, rows: "Rows", limit: int) -> pa.RecordBatch | None:

@@ -37,13 +37,14 @@ class Odt(Reader):
 def _lines(package: Package) -> Iterator[str]:
     notes: list[Any] = []
     for element in package.children("content.xml", "text"):
-        yield from _block(element, notes)
+        yield from block(element, notes)
         for note in notes:
             yield from _inside(note, [])
         notes.clear()
 
 
-def _block(element: Any, notes: list[Any]) -> Iterator[str]:
+def block(element: Any, notes: list[Any]) -> Iterator[str]:
+    """Yield the lines of a paragraph, a row of a table, or what holds some; bodies of notes go to `notes`."""
     name = local(element)
     if name in ("p", "h"):
         parts: list[str] = []
@@ -61,7 +62,7 @@ def _block(element: Any, notes: list[Any]) -> Iterator[str]:
 
 def _inside(element: Any, notes: list[Any]) -> Iterator[str]:
     for child in element:
-        yield from _block(child, notes)
+        yield from block(child, notes)
 
 
 def _inline(element: Any, parts: list[str], boxes: list[Any], notes: list[Any]) -> None:

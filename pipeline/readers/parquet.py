@@ -3,7 +3,8 @@
 Text columns may be strings, dictionaries of strings, or binary in any encoding (decided batch by batch).
 """
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
@@ -28,29 +29,61 @@ class Parquet(Reader):
 
     def records(self, content: Content, intake: Intake) -> Iterator[Record | Bad | Block]:
         """Yield a record for each row, in blocks. Raises Unreadable for a damaged file or one without a text column."""
-        import pyarrow.parquet as pq
-
-        try:
-            file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(content.data)), pre_buffer=False)
-        except (pa.ArrowException, OSError) as error:
-            size = len(content.data)
-            raise Unreadable(f"{size:,} bytes that are no whole Parquet file ({error}); fetch the file again") from None
-        if content.data[-8 - FOOTER_TAIL : -8] == bytes(FOOTER_TAIL):
-            raise Unreadable("the footer of the Parquet file is overwritten with zeros; fetch the file again")
-        schema = file.schema_arrow
-        columns = choose(intake.fields, schema.names, [field.name for field in schema if textual(field.type)])
-        if columns is None:
-            raise Unreadable(missing(intake.fields, [f"{field.name} ({field.type})" for field in schema]))
+        file, columns = _opened(content, intake)
         wanted = named(columns)
         size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
         rows = max(1, min(4096, BATCH_BYTES * file.metadata.num_rows // max(1, size)))
-        number = 0
+        number, groups = 0, range(file.metadata.num_row_groups)
+        if intake.part is not None:
+            begins = _begins(file)
+            number = intake.part.record
+            groups = range(bisect_left(begins, intake.part.start), bisect_left(begins, intake.part.end))
         try:
-            for batch in _ahead(file.iter_batches(rows, columns=wanted, use_threads=False)):
+            for batch in _ahead(file.iter_batches(rows, groups, columns=wanted, use_threads=False)):
                 yield block_of(batch, number, columns, intake)
                 number += len(batch)
         except (pa.ArrowException, OSError) as error:
             raise Unreadable(f"damaged from row {number} on ({error}); fetch the file again") from None
+
+    def borders(self, content: Content, intake: Intake, places: Sequence[int]) -> list[tuple[int, int]] | None:
+        """Return the borders of row groups; None where a column is binary, whose encoding all its values decide."""
+        file, columns = _opened(content, intake)
+        types = [file.schema_arrow.field(name).type for name in named(columns)]
+        if any(
+            textual(dtype) and not (pa.types.is_string(dtype) or pa.types.is_large_string(dtype)) for dtype in types
+        ):
+            return None
+        begins = [*_begins(file), len(content.data)]
+        if begins != sorted(begins):
+            return None
+        rows = [0]
+        for i in range(file.metadata.num_row_groups):
+            rows.append(rows[-1] + file.metadata.row_group(i).num_rows)
+        return [(begins[group], rows[group]) for group in (bisect_left(begins, place) for place in places)]
+
+
+def _opened(content: Content, intake: Intake) -> tuple[Any, Columns]:
+    """Return the opened file and its columns. Raises Unreadable for a damaged file or one without a text column."""
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(content.data)), pre_buffer=False)
+    except (pa.ArrowException, OSError) as error:
+        size = len(content.data)
+        raise Unreadable(f"{size:,} bytes that are no whole Parquet file ({error}); fetch the file again") from None
+    if content.data[-8 - FOOTER_TAIL : -8] == bytes(FOOTER_TAIL):
+        raise Unreadable("the footer of the Parquet file is overwritten with zeros; fetch the file again")
+    schema = file.schema_arrow
+    columns = choose(intake.fields, schema.names, [field.name for field in schema if textual(field.type)])
+    if columns is None:
+        raise Unreadable(missing(intake.fields, [f"{field.name} ({field.type})" for field in schema]))
+    return file, columns
+
+
+def _begins(file: Any) -> list[int]:
+    """Return where the first column of each row group begins, in bytes."""
+    first = [file.metadata.row_group(i).column(0) for i in range(file.metadata.num_row_groups)]
+    return [min(filter(None, (one.dictionary_page_offset, one.data_page_offset))) for one in first]
 
 
 def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

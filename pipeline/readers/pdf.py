@@ -1,18 +1,21 @@
 """PDF by its text layer: paragraphs in the order in which the file draws them, without running heads and page numbers.
 
 PDFium gives lines; where each begins and ends on the page tells which of them belong together. A page without a text
-layer (scanned) or with one that means nothing (glyphs without their characters) gives no text and is told of.
+layer (scanned) or with one that means nothing (glyphs without their characters) gives no text and is told of,
+unless the source names a function that reads it (`ocr`).
 
 Trade-off: the order is the one in which the file was written, which is the columns' one in what TeX, Word, LibreOffice
 and browsers make; a file that draws its columns line by line across comes out across.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, ClassVar, NamedTuple
 
 from pipeline.readers.content import Content, Unreadable
+from pipeline.readers.ocr import Unrecognised, recognised
 from pipeline.readers.pdf_lines import Line, body, paragraphs
 from pipeline.readers.reader import Bad, Intake, Reader, Record, collected
 
@@ -23,6 +26,7 @@ PASSWORD = 4  # FPDF_ERR_PASSWORD of PDFium's fpdfview.h
 DATE = re.compile(r"D:(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:([+-])(\d\d)'?(\d\d)?)?")
 FILE_TITLE = re.compile(r"^Microsoft (?:Word|PowerPoint|Excel) - |\.(?:docx?|wps|pptx?|xlsx?|tex|dvi|pdf|html?)$", re.I)
 EMPTY_TITLE = re.compile(r"^(?:untitled|无标题|未命名|文档\d*|document\d*|\W*)$", re.IGNORECASE)
+MOST_RUNS = 20  # of pages that are named
 OCR = "no text layer: scanned; run OCR over it first (e.g. ocrmypdf) and read the result"
 
 
@@ -53,23 +57,28 @@ class Pdf(Reader):
         if b"%%EOF" not in content.data[max(0, len(content.data) - 4096) :]:
             intake.losses.append("the PDF document has no end: what is behind the cut is missing; fetch it again")
         _tell(found, intake)
-        text = collected(paragraphs(body(found.pages)), intake)
+        text = collected(_text(found), intake)
         yield Record(0, text, _title(said), None, _time(said, "CreationDate"), _time(said, "ModDate"))
 
 
 class _Found(NamedTuple):
-    """The lines of each page that has some, and the numbers of the pages that are scanned, senseless or broken."""
+    """The lines of each page that has some, and the numbers of the pages that are scanned, senseless or broken.
+
+    `recognised`: the text that OCR gave, by how many of `pages` are before it; `by_ocr`: the numbers of these pages.
+    """
 
     pages: list[list[Line]]
     scanned: list[int]
     senseless: list[int]
     broken: list[int]
+    recognised: dict[int, list[str]]
+    by_ocr: list[int]
 
 
 def _pages(document: Any, intake: Intake) -> _Found:
     import pypdfium2
 
-    found = _Found([], [], [], [])
+    found = _Found([], [], [], [], {}, [])
     size = 0
     for number in range(len(document)):
         try:
@@ -80,12 +89,11 @@ def _pages(document: Any, intake: Intake) -> _Found:
             continue
         lines = _lines(text, page.get_height())
         characters = "".join(line.text for line in lines)
-        if not characters:
-            if _is_scan(page):
-                found.scanned.append(number + 1)
-        elif len(SENSELESS.findall(characters)) > GARBAGE * len(characters):
-            found.senseless.append(number + 1)
-        else:
+        is_senseless = len(SENSELESS.findall(characters)) > GARBAGE * len(characters)
+        if is_senseless or (not characters and _is_scan(page)):
+            if not intake.ocr or not _recognise(intake, page, number + 1, found):
+                (found.senseless if is_senseless else found.scanned).append(number + 1)
+        elif characters:
             found.pages.append(lines)
             size += len(characters)
         text.close()
@@ -95,12 +103,38 @@ def _pages(document: Any, intake: Intake) -> _Found:
     return found
 
 
+def _recognise(intake: Intake, page: Any, number: int, found: _Found) -> bool:
+    """Note the text that the user's function finds on a page; False where it fails, which is a loss."""
+    assert intake.ocr is not None
+    try:
+        text = recognised(intake.ocr, page, number)
+    except Unrecognised as error:
+        intake.losses.append(str(error))
+        return False
+    found.recognised.setdefault(len(found.pages), []).append(text)
+    found.by_ocr.append(number)
+    return True
+
+
+def _text(found: _Found) -> Iterator[str]:
+    """Yield the paragraphs of the pages in order; what OCR gave stands as it is."""
+    kept = body(found.pages)
+    begin = 0
+    for at, texts in found.recognised.items():
+        yield from paragraphs(kept[begin:at])
+        begin = at
+        for text in texts:
+            yield from text.split("\n")
+    yield from paragraphs(kept[begin:])
+
+
 def _lines(text: Any, height: float) -> list[Line]:
     """Return the lines of a page with their places, (0, 0) being the lower left corner; in points of 1/72 inch."""
     from pypdfium2 import raw
 
     whole = text.get_text_range()
     straight = len(whole) == text.count_chars()
+    pairs = [match.start() for match in re.finditer("[\U00010000-\U0010ffff]", whole)]  # two units of UTF-16 each
     lines = []
     for match in re.finditer(r"[^\r\n]+", whole):
         line = match[0]
@@ -110,7 +144,7 @@ def _lines(text: Any, height: float) -> list[Line]:
             continue
         ends = (first, last)
         if not straight:
-            units = [len(whole[:at].encode("utf-16-le", "surrogatepass")) // 2 for at in ends]
+            units = [at + bisect_left(pairs, at) for at in ends]
             ends = tuple(max(0, raw.FPDFText_GetCharIndexFromTextIndex(text, at)) for at in units)
         left, bottom, _, top = text.get_charbox(ends[0])
         _, low, right, high = text.get_charbox(ends[1])
@@ -138,16 +172,28 @@ def _tell(found: _Found, intake: Intake) -> None:
         intake.losses.append(
             f"{_named(found.senseless)} with a text layer that means nothing (fonts without Unicode); run OCR over them"
         )
-    if found.scanned and not found.pages:
+    if found.by_ocr:
+        intake.notes.append(f"{_named(found.by_ocr)} read by {intake.ocr}")
+    has_text = found.pages or found.by_ocr
+    if found.scanned and not has_text:
         intake.nothing = OCR
-    elif len(found.scanned) > 1:  # a single one is mostly a cover
+    elif len(found.scanned) > 1:
         intake.losses.append(f"{_named(found.scanned)} without a text layer (scanned); run OCR over them")
-    elif not found.pages:
+    elif found.scanned:  # a single one is mostly a cover
+        intake.notes.append(f"{_named(found.scanned)} without a text layer (scanned)")
+    elif not has_text:
         intake.nothing = "no text layer; if it shows text, run OCR over it first (e.g. ocrmypdf) and read the result"
 
 
 def _named(pages: list[int]) -> str:
-    numbers = ", ".join(map(str, pages[:5])) + (", …" if len(pages) > 5 else "")
+    """Return how many pages there are, and which: `4 pages (1-3, 7)`."""
+    runs: list[list[int]] = []
+    for page in pages:
+        if runs and runs[-1][-1] == page - 1:
+            runs[-1][1:] = [page]
+        else:
+            runs.append([page])
+    numbers = ", ".join("-".join(map(str, run)) for run in runs[:MOST_RUNS]) + ", …" * (len(runs) > MOST_RUNS)
     return f"{len(pages)} page{'s' * (len(pages) > 1)} ({numbers})"
 
 

@@ -5,6 +5,7 @@ Lengths are in points of 1/72 inch; the numbers here were chosen by hand on page
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -44,20 +45,23 @@ class Line(NamedTuple):
 
 
 def body(pages: list[list[Line]]) -> list[list[Line]]:
-    """Return the pages without what recurs at their edges and without page numbers."""
+    """Return the pages, in part empty now, without what recurs at their edges and without page numbers."""
     least = 2 if len(pages) <= 5 else 3
     edges = [_edges(lines) for lines in pages]
     places: dict[str, list[float]] = {}
     for line in (line for lines in edges for line in lines):
         places.setdefault(_key(line), []).append(line.top)
+    for tops in places.values():
+        tops.sort()
 
     def recurs(line: Line) -> bool:
-        return sum(abs(line.top - top) <= SAME for top in places[_key(line)]) >= least
+        tops = places[_key(line)]
+        return bisect_right(tops, line.top + SAME) - bisect_left(tops, line.top - SAME) >= least
 
     kept = []
     for lines, at_edge in zip(pages, edges, strict=True):
         kept.append([line for line in lines if not (line in at_edge and (recurs(line) or _is_number(line)))])
-    return [lines for lines in kept if lines]
+    return kept
 
 
 def paragraphs(pages: list[list[Line]]) -> Iterator[str]:

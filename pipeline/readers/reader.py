@@ -4,7 +4,8 @@ A reader is a step: defining a subclass of `Reader` registers it. It never raise
 whose message becomes the file's reason; what it yielded before stays.
 """
 
-from collections.abc import Iterable, Iterator
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -14,13 +15,14 @@ from pipeline.readers.encoding import BinaryContent, Encoding, decode, detect
 from pipeline.readers.fields import Columns, parse_time, text_of
 from pipeline.step import Step
 from schemas.errors import ContractError
-from schemas.source import Fields, Limits
+from schemas.source import Fields, Limits, Part
 
 if TYPE_CHECKING:
     from pipeline.readers.archive import Budget
     from pipeline.readers.block import Block
 
 EXCERPT = 200  # characters of a bad record that are kept
+SAMPLE = 4096  # bytes that tell whether a text was broken before it was written
 
 
 class Record(NamedTuple):
@@ -47,11 +49,11 @@ class Bad(NamedTuple):
 
 @dataclass(slots=True)
 class Intake:
-    """What a reader is told (`uri`, `fields`, `limits`) and what it tells about the file (the rest).
+    """What a reader is told (`uri`, `fields`, `limits`, `ocr`) and what it tells about the file (the rest).
 
     `losses` are reasons why the file was not read in full; each makes the outcome `partial`. `nothing` is the reason
     of a file that is sound and yet gave no record. `notes` are facts that are no losses: what the file holds besides
-    texts, what its pages reserve.
+    texts, what its pages reserve. `part`: all of the file that is asked for, for readers that have `borders`.
     """
 
     uri: str
@@ -64,7 +66,9 @@ class Intake:
     losses: list[str] = field(default_factory=list)
     nothing: str = "no text in it"
     notes: list[str] = field(default_factory=list)
+    ocr: str | None = None  # the function that reads pages without a text layer
     budget: "Budget | None" = None  # inside an archive: what may still be unpacked
+    part: Part | None = None
 
 
 class Reader(Step):
@@ -81,11 +85,23 @@ class Reader(Step):
         """
         raise ContractError(f"the reader '{self.kind}' does not define records")
 
+    def borders(self, content: Content, intake: Intake, places: Sequence[int]) -> list[tuple[int, int]] | None:  # noqa: ARG002 - contract
+        """Return for each place in the bytes where the first record behind it begins, and its ordinal.
+
+        None where the content cannot be read in parts with the same result. Raises as `records`.
+        """
+        return None
+
 
 def decided(content: Content, intake: Intake, hint: str | None = None) -> Encoding:
     """Return the encoding of the content and note it. Raises Unreadable for binary data."""
+    part = intake.part
     try:
-        encoding = detect(content.data, hint)
+        encoding = (
+            detect(content.data, hint)
+            if part is None
+            else Encoding("utf-8", part.evidence, len(BOM_UTF8) if part.bom else 0)
+        )
     except BinaryContent as error:
         raise Unreadable(
             f"named as {intake.format} but the content is binary ({error}); give it its right name or remove it"
@@ -95,7 +111,17 @@ def decided(content: Content, intake: Intake, hint: str | None = None) -> Encodi
         intake.losses.append(f"two encodings in one file, decoded line by line: {encoding.evidence}")
     if encoding.errors:
         intake.losses.append(f"{encoding.errors} byte sequences are no {encoding.name} and were read as U+FFFD")
+    if _is_misread(decode(content.data[:SAMPLE], encoding)):
+        intake.notes.append(
+            "its text was read in a wrong encoding before it was written; the cleaner `mojibake` mends it"
+        )
     return encoding
+
+
+def _is_misread(sample: str) -> bool:
+    from pipeline.clean.mojibake import is_misread
+
+    return not sample.isascii() and is_misread(sample)
 
 
 def whole_text(content: Content, intake: Intake, hint: str | None = None) -> str:

@@ -12,8 +12,9 @@ find repeated ones.
 import errno
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -22,12 +23,20 @@ from xxhash import xxh3_128_digest
 import pipeline.readers
 from pipeline.readers.archive import MEMBERS, read_members
 from pipeline.readers.block import Block
-from pipeline.readers.content import PACKINGS, Content, Skipped, Unreadable, first_bytes, opened
-from pipeline.readers.formats import detect_format, kind_of_bytes, misnamed, proven_format, sniff, unsupported
+from pipeline.readers.content import PACKINGS, Content, Skipped, Unreadable, opened
+from pipeline.readers.formats import (
+    detect_format,
+    kind_of_bytes,
+    misnamed,
+    page_of_office,
+    proven_format,
+    sniff,
+    unsupported,
+)
 from pipeline.readers.isolation import read_records
 from pipeline.readers.reader import Bad, Intake, Reader, Record, encodable, excerpt
 from pipeline.step import of_role
-from schemas.decision import Outcome
+from schemas.decision import Outcome, bad_records
 from schemas.document import DOCUMENT, document_id
 from schemas.errors import SourceError, unknown_name
 from schemas.source import InputFile, Limits, Source
@@ -55,6 +64,8 @@ class Reading:
         self.quarantine: list[dict[str, Any]] = []
         self._file, self._source, self._produce, self._raw_ids = file, source, produce, raw_ids
         self._intake = Intake(file.uri, source.fields, limits, detect_format(file.uri) or "unknown")
+        self._intake.ocr = source.ocr
+        self._intake.part = file.part
         self._seen: set[bytes] = set()
         self._records = 0
 
@@ -171,9 +182,7 @@ class Reading:
         reasons = [skipped or failure or "", *self._intake.losses]
         if bad:
             first = self.quarantine[0]
-            reasons.append(
-                f"{bad} bad record{'s' * (bad > 1)}, the first is record {first['record']}: {first['reason']}"
-            )
+            reasons.append(f"{bad_records(bad)}{first['record']}: {first['reason']}")
         lost = bool(failure or bad or self._intake.losses)
         if skipped:
             outcome = Outcome.SKIPPED
@@ -209,14 +218,45 @@ def read_file(file: InputFile, source: Source, limits: Limits, *, raw_ids: bool 
     """
 
     def produce(intake: Intake) -> Iterator[Record | Bad | Block]:
+        if file.part is not None and file.part.start == file.part.end:
+            return
         if intake.format == "junk":
             raise Skipped(JUNK)
         if source.reader == "auto":
-            _refuse_unread(partial(first_bytes, file.path, 16), intake.format)
+            _refuse_unread(partial(_first_bytes, file.path), intake.format)
         with opened(file, limits) as content:
             yield from _records(content, source, intake)
 
     return Reading(file, source, limits, produce, raw_ids=raw_ids)
+
+
+def not_given(file: InputFile, source: Source, limits: Limits, reason: str) -> Reading:
+    """Return the reading of a file that its store does not give, for the reason."""
+
+    def produce(_: Intake) -> Iterator[Record | Bad | Block]:
+        raise Unreadable(reason)
+        yield
+
+    return Reading(file, source, limits, produce, raw_ids=False)
+
+
+def borders_of(file: InputFile, source: Source, limits: Limits, places: Sequence[int]) -> tuple[Intake, Any] | None:
+    """Return what was found of a file, and for each place the first record behind it, as `Reader.borders` does.
+
+    None where the file can only be read as a whole. Raises nothing for bad input, OSError when it cannot be read.
+    """
+    intake = Intake(file.uri, source.fields, limits, detect_format(file.uri))
+    head = _first_bytes(file.path)
+    if any(head.startswith(magic) for magic, _ in PACKINGS.values()):
+        return None
+    try:
+        with opened(file, limits) as content:
+            base = proven_format(content.data) or intake.format
+            reader = None if misnamed(content.data, base) or base in MEMBERS else _reader(source.reader, base)
+            borders = None if reader is None or reader.hostile else reader.borders(content, intake, places)
+    except Unreadable:
+        return None
+    return None if borders is None else (intake, borders)
 
 
 def read_hub(source: Source, limits: Limits, *, raw_ids: bool = False, file: InputFile | None = None) -> Reading:
@@ -236,14 +276,22 @@ def read_hub(source: Source, limits: Limits, *, raw_ids: bool = False, file: Inp
     return reading
 
 
+def read_sql(file: InputFile, source: Source, limits: Limits, *, raw_ids: bool = False) -> Reading:
+    """Return the reading of a table or query of a database, streamed. Iterating raises SourceError as it says."""
+    from pipeline.readers.sql import sql_records
+
+    reading = Reading(file, source, limits, partial(sql_records, source, file), raw_ids=raw_ids)
+    reading._intake.format = "sql"
+    return reading
+
+
 def _not_opened(error: OSError, file: InputFile) -> str:
     """Return the reason of a file that cannot be opened. Raises SourceError for a fault of the machine."""
     of_the_file = error.errno in OF_THE_FILE or isinstance(error, (FileNotFoundError, PermissionError))
-    # Without a number it is what a library says of the bytes, or of the network where there is one.
-    if of_the_file or (error.errno is None and "://" not in file.path):
+    if of_the_file or error.errno is None:  # without a number it is what a library says of the bytes
         return f"cannot be opened or read ({error}); check that it is there and readable"
     raise SourceError(
-        f"{file.path}: reading broke off ({error}); nothing is noted of it, run again when its disk or network works"
+        f"{file.path}: reading broke off ({error}); nothing is noted of it, run again when its disk works"
     ) from error
 
 
@@ -273,6 +321,11 @@ def _own_readers() -> dict[str, type[Reader]]:
     return {reader.kind: reader for reader in Reader.__subclasses__() if reader.kind}
 
 
+def _first_bytes(path: str) -> bytes:
+    with Path(path).open("rb") as stream:
+        return stream.read(16)
+
+
 def _refuse_unread(first: Callable[[], bytes], name: str) -> None:
     """Raise Skipped for a format that is known but not read yet, Unreadable where the content is not even that."""
     known = unsupported(name)
@@ -281,6 +334,8 @@ def _refuse_unread(first: Callable[[], bytes], name: str) -> None:
     head = first()
     packing = name.rsplit(".", 1)[-1] if "." in name else ""
     magic = PACKINGS[packing][0] if packing in PACKINGS else known.magic
+    if not packing and known.magic and not head.startswith(magic):
+        return  # the whole content tells what it is
     if not head.startswith(magic):
         found = kind_of_bytes(head) or ("nothing (0 bytes)" if not head else "something else")
         raise Unreadable(f"named as {name} but the content is {found}; give it its right name or fetch it again")
@@ -290,6 +345,7 @@ def _refuse_unread(first: Callable[[], bytes], name: str) -> None:
 def _records(content: Content, source: Source, intake: Intake) -> Iterator[Record | Bad | Block]:
     """Yield the records of an opened file by the reader that its name or, where that says nothing, its content asks."""
     base = proven_format(content.data) or intake.format.split(".")[0]
+    base = page_of_office(content.data, base) or base
     if reason := misnamed(content.data, base):
         raise Unreadable(reason)
     if base in MEMBERS:

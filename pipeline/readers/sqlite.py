@@ -48,7 +48,7 @@ class Sqlite(Reader):
                         named = dict(zip(tables[table], row, strict=True))
                         yield within(record_of(number, named, columns), intake.limits)
                         number += 1
-        except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
+        except (sqlite3.Error, sqlite3.Warning, OverflowError, UnicodeError) as error:
             where = f"damaged from record {number} on" if number else "no whole SQLite database"
             raise Unreadable(f"{where} ({error}); fetch the file again") from None
 

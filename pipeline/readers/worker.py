@@ -49,7 +49,7 @@ def _follow(parent: int) -> NoReturn:
 def _read(stream: socket.socket) -> None:
     job, descriptor = wire.asked(stream)
     limits = Limits(**job["limits"])
-    intake = Intake(job["uri"], Fields(**job["fields"]), limits, job["format"])
+    intake = Intake(job["uri"], Fields(**job["fields"]), limits, job["format"], ocr=job["ocr"])
     kind, said = wire.DONE, dict[str, Any]()
     before = _memory()
     try:
@@ -72,8 +72,9 @@ def _read(stream: socket.socket) -> None:
             said = {"reason": f"more is unpacked than limits.unpacked_bytes {limits.unpacked_bytes:,}; raise the limit"}
     except CorpusError as error:
         kind, said = wire.CORPUS_ERROR, {"name": type(error).__name__, "reason": str(error)}
-    except Exception as error:  # noqa: BLE001 - whatever a library raises costs one file
-        reason = f"the reader '{job['reader'][1]}' failed on it ({type(error).__name__}: {error}); convert the file"
+    except BaseException as error:  # noqa: BLE001 - whatever a library raises costs one file; panics are no Exceptions
+        detail = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        reason = f"the reader '{job['reader'][1]}' failed on it ({detail}); convert the file"
         kind, said = wire.UNREADABLE, {"reason": reason}
     _limit(None, 0)
     wire.send(stream, wire.INTAKE, wire.told(intake))

@@ -1,5 +1,6 @@
 """`yuliao run` on a machine where no Prefect server runs: it brings its own API, and takes it along when it ends."""
 
+import contextlib
 import json
 import os
 import signal
@@ -10,10 +11,42 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pyarrow.parquet as pq
 import pytest
 from tests_support import article
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("alone")]
+
+HURT = '''
+import os, signal, time
+from typing import ClassVar
+
+from pipeline.readers.reader import Reader, Record
+
+
+class Hurt(Reader):
+    """Reads a text, and does to its process what the first word says."""
+
+    kind: ClassVar[str] = "hurt"
+    hostile: ClassVar[bool] = True
+
+    def records(self, content, intake):
+        text = bytes(content.data).decode("utf-8")
+        if text.startswith("crash"):
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if text.startswith("sleep"):
+            time.sleep(1000)
+        yield Record(0, text)
+'''
+HURTING = """\
+dataset: test/corpus
+sources:
+  - {id: plain, path: raw/plain, license: public-domain}
+  - {id: hurt, path: raw/hurt, license: public-domain, reader: hurt}
+steps: []
+select: []
+publish: {license: public-domain}
+"""
 
 
 @pytest.fixture
@@ -89,3 +122,53 @@ def _session_of(process: psutil.Process) -> int | None:
         return os.getsid(process.pid) if process.status() != psutil.STATUS_ZOMBIE else None
     except (psutil.Error, ProcessLookupError):
         return None
+
+
+@pytest.fixture
+def hurting(tmp_path: Path, alone: dict[str, str]) -> dict[str, str]:
+    """An environment in which a package is installed whose reader crashes and sleeps."""
+    metadata = tmp_path / "site/hurt-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: hurt\nVersion: 1.0\n", encoding="utf-8")
+    (metadata / "entry_points.txt").write_text("[yuliao.steps]\nhurt = hurt\n", encoding="utf-8")
+    (tmp_path / "site/hurt.py").write_text(HURT, encoding="utf-8")
+    return {**alone, "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), *sys.path])}
+
+
+def test_a_reader_that_crashes_costs_its_file_and_not_the_run(
+    make_corpus: Callable[..., Path], hurting: dict[str, str]
+) -> None:
+    files = {f"plain/{n}.txt": article(n) for n in range(4)} | {f"hurt/{n}.txt": article(n) for n in range(4, 8)}
+    files |= {"hurt/5a.txt": "crash", "hurt/9.txt": "crash", "plain/cut.pdf": "%PDF-1.7\n1 0 obj"}
+    recipe = make_corpus(files, HURTING)
+    process = start(recipe, hurting)
+    out, err = process.communicate(timeout=200)
+    assert json.loads(out)["published"] == 8, err
+    _wait_until_alone(process.pid)
+    (accounts,) = [path for path in recipe.parent.glob("workspace/**/files.parquet") if "read" not in path.parts]
+    found = {row["uri"]: row for row in pq.read_table(accounts).to_pylist()}
+    failed = {uri for uri, row in found.items() if row["outcome"] == "failed"}
+    assert failed == {"5a.txt", "9.txt", "cut.pdf"}
+    assert "the reader 'hurt' crashed on it (SIGSEGV)" in found["9.txt"]["reason"]
+
+
+def test_a_kill_ends_a_reader_that_hangs(make_corpus: Callable[..., Path], hurting: dict[str, str]) -> None:
+    recipe = make_corpus({"plain/0.txt": article(0), "hurt/1.txt": "sleep"}, HURTING)
+    process = start(recipe, hurting)
+    deadline = time.monotonic() + 120
+    while not any("pipeline.readers.worker" in line for line in _commands(process.pid)):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.kill()
+    process.communicate(timeout=60)
+    _wait_until_alone(process.pid)
+
+
+def _commands(session: int) -> list[str]:
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if _session_of(process) == session:
+                found.append(" ".join(process.cmdline()))
+    return found

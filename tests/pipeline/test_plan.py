@@ -189,6 +189,14 @@ def test_only_measuring_changes_measure_again() -> None:
     assert plan(BASE + "dedup: {seed: 2}\n").measuring_identity() != one.measuring_identity()
 
 
+def test_another_ocr_reads_again() -> None:
+    named = [BASE.replace("path: raw\n", f"path: raw\n    ocr: a:{function}\n") for function in "bc"]
+    one, other, again = map(plan, (BASE, *named))
+    identities = [found.reading_identity(found.recipe.sources[0]) for found in (one, other, again)]
+    assert identities[0] != identities[1] != identities[2]
+    assert one.fingerprint != other.fingerprint != again.fingerprint
+
+
 def test_the_published_recipe_names_no_place_of_the_machine() -> None:
     assert plan(BASE).public_recipe()["sources"][0]["path"] == "raw"
     assert plan(BASE.replace("path: raw", "path: /data/raw")).public_recipe()["sources"][0]["path"] is None

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.snapshot import Snapshot, list_files, list_inputs, take
+from pipeline.listing import list_files
+from pipeline.snapshot import Snapshot, list_inputs, take
 from pipeline.storage import Workspace
 from schemas.errors import SourceError
 from schemas.source import UNREADABLE, Hub, Source

@@ -52,7 +52,7 @@ def test_an_unknown_licence_names_what_is_allowed(written: str) -> None:
 
 def test_a_source_lies_in_one_place() -> None:
     for places in ({}, {"path": "raw", "hub": {"name": "org/x"}}):
-        with pytest.raises(ValidationError, match="either `path` or `hub`"):
+        with pytest.raises(ValidationError, match="one of `path`, `urls`, `hub` and `sql`"):
             Source.model_validate({"id": "s", "license": "MIT", **places})
 
 

@@ -40,11 +40,13 @@ class Read(NamedTuple):
         return [row["text"] for row in self.rows]
 
 
-def read_bytes(folder: Path, name: str, content: bytes, *, raw_ids=False, limits=None, reader="auto", **fields) -> Read:
+def read_bytes(
+    folder: Path, name: str, content: bytes, *, raw_ids=False, limits=None, reader="auto", ocr=None, **fields
+) -> Read:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    source = Source(id="s", path=".", license="CC0-1.0", fields=Fields(**fields), reader=reader)
+    source = Source(id="s", path=".", license="CC0-1.0", fields=Fields(**fields), reader=reader, ocr=ocr)
     file = InputFile("s", name, str(path), len(content), "")
     reading = read_file(file, source, limits or Limits(), raw_ids=raw_ids)
     batches = list(reading)

@@ -96,6 +96,10 @@ class Told(Reader):
         raise KeyError("no such thing")
         yield
 
+    def panic(self, content: Content, intake: Intake) -> Iterator[Record | Bad | Block]:
+        raise type("PanicException", (BaseException,), {})("index out of range")
+        yield
+
     def disk(self, content: Content, intake: Intake) -> Iterator[Record | Bad | Block]:
         raise OSError(5, "Input/output error")
         yield

@@ -82,6 +82,15 @@ def test_a_name_is_a_label_that_climbs_nowhere(read: Callable, prose: str, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["x.zip"]
 
 
+def test_a_name_is_decoded_as_the_standard_of_2022_says(read: Callable, prose: str) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", encoding="gb18030", format=tarfile.GNU_FORMAT) as archive:
+        info = tarfile.TarInfo("国家的法律规定\ue78d.txt")  # the codec's place for the bytes A6D9
+        info.size = len(prose.encode())
+        archive.addfile(info, io.BytesIO(prose.encode()))
+    assert [row["uri"] for row in read("x.tar", out.getvalue()).rows] == ["x.tar!国家的法律规定\ufe10.txt"]
+
+
 def test_one_bad_member_costs_itself(read: Callable, prose: str) -> None:
     found = read("x.zip", zipped([("a.txt", prose.encode()), ("b.txt", b"\x89PNG\r\n\x1a\n"), (".DS_Store", b"x")]))
     assert found.outcome["outcome"] == "partial"

@@ -94,12 +94,6 @@ def test_content_beyond_memory_goes_through_a_file(tmp_path, monkeypatch):
     assert contents(tmp_path / "a", gzip.compress(NOISE * 30))[0] == NOISE * 30
 
 
-def test_an_address_is_read_through_fsspec(tmp_path):
-    (tmp_path / "a.txt").write_bytes(b"far away")
-    with opened(InputFile("s", "a.txt", f"file://{tmp_path}/a.txt", 8, ""), Limits()) as found:
-        assert bytes(found.data) == b"far away"
-
-
 def test_a_mapped_file_lets_go_of_what_it_has_shown(tmp_path: Path) -> None:
     path = tmp_path / "large.txt"
     path.write_bytes((b"x" * (1 << 20) + b"\n") * 8)
@@ -130,15 +124,6 @@ def spilling(monkeypatch):
 def test_a_full_temporary_folder_is_no_damage_of_the_file(tmp_path, full_disk, packing, size):
     with pytest.raises(StoreError, match=r"^/small/tmp: the disk is full; '.*/book\.gz'.* set TMPDIR .* run again$"):
         contents(tmp_path / "book.gz", PACK[packing](NOISE[:size]))
-
-
-def test_a_full_temporary_folder_is_met_by_what_is_fetched_too(tmp_path, full_disk):
-    (tmp_path / "a.txt").write_bytes(NOISE)
-    with (
-        pytest.raises(StoreError, match="set TMPDIR"),
-        opened(InputFile("s", "a.txt", f"file://{tmp_path}/a.txt", 8, ""), Limits()),
-    ):
-        pass
 
 
 def test_a_temporary_folder_that_cannot_be_used_is_no_damage_of_the_file(tmp_path, monkeypatch, spilling):

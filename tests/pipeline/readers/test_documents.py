@@ -5,8 +5,10 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from tests_support import is_linear
 
 from pipeline.readers.numbering import counted, formatted
+from pipeline.readers.pdf_lines import Line, body
 from schemas.source import Limits
 
 HERE = Path(__file__).parent / "documents"
@@ -59,6 +61,74 @@ def test_a_document_that_is_cut_off_fails(read, name):
     assert "fetch it again" in found.outcome["reason"]
 
 
+@pytest.mark.parametrize("name", ["pandoc.pptx", "office.pptx", "office.odp"])
+def test_a_presentation_is_one_record_with_title_and_tables(read, name):
+    found = read(name, document(name))
+    assert (found.outcome["outcome"], found.outcome["format"]) == ("ok", name.split(".")[1])
+    (row,) = found.rows
+    lines = row["text"].split("\n")
+    assert (row["title"], row["original_time"].year) == ("石桥村的春天", 2026)
+    assert lines[:3] == ["石桥村的春天", "无名", "第一章 石桥"]
+    assert BRIDGE in row["text"]
+    assert "2021\t八百斤\t十二万元" in lines
+    assert row["text"].index("第一章") < row["text"].index("第二章")
+    assert read("没有后缀", document(name)).texts == found.texts
+    broken = read(name, document(name)[:3000]).outcome
+    assert broken["outcome"] == "failed"
+    assert "fetch it again" in broken["reason"]
+
+
+@pytest.mark.parametrize("name", ["slides.pptx", "slides.odp"])
+def test_notes_follow_their_slide(read, name):
+    assert read(name, document(name)).texts[0].split("\n") == [
+        "石桥村的春天",
+        "修桥",
+        "三百年前，一位石匠带着全村人修了这座桥。",
+        "每一块石头都从山上用木车拉下来。",
+        "先讲石匠的故事，再请老人说一说当年的木车。",
+        "种茶",
+        "清明以前采的叫明前茶，叶子最嫩。",
+        "给客人看第一批春茶。",
+    ]
+
+
+def slides(*shapes, names=("a.xml",)):
+    """Return a presentation whose first slide holds these shapes; of the further slides there is only the name."""
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    entries = "".join(f'<p:sldId id="{at}" r:id="r{at}"/>' for at, _ in enumerate(names))
+    main = f'<p:presentation xmlns:p="p" xmlns:r="{kind}"><p:sldIdLst>{entries}</p:sldIdLst></p:presentation>'
+    targets = "".join(f'<Relationship Id="r{at}" Type="x/slide" Target="{name}"/>' for at, name in enumerate(names))
+    relations = (
+        f'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{targets}</Relationships>'
+    )
+    members = {"ppt__presentation_xml": main, "ppt___rels__presentation_xml.rels": relations}
+    slide = f'<p:sld xmlns:p="p" xmlns:a="a"><p:cSld><p:spTree>{"".join(shapes)}</p:spTree></p:cSld></p:sld>'
+    return packed(**{"[Content_Types]_xml": "<Types/>", **members, "ppt__a_xml": slide})
+
+
+def shape(text, kind="body"):
+    place = f'<p:nvSpPr><p:nvPr><p:ph type="{kind}"/></p:nvPr></p:nvSpPr>'
+    return f"<p:sp>{place}<p:txBody><a:p>{text}</a:p></p:txBody></p:sp>"
+
+
+def test_what_stands_on_every_slide_is_left_out_and_the_title_comes_first(read):
+    run = "<a:r><a:t>{}</a:t></a:r>".format
+    number = '<a:fld type="slidenum"><a:t>7</a:t></a:fld>'
+    body = shape(run("一") + "<a:br/>" + run("二") + number)
+    found = read(
+        "a.pptx", slides(body, shape(run("9"), "sldNum"), shape(run("页脚"), "ftr"), shape(run("题"), "ctrTitle"))
+    )
+    assert found.texts == ["题\n一\n二"]
+    assert found.rows[0]["title"] == "题"
+
+
+def test_a_slide_that_is_missing_is_told(read):
+    found = read("a.pptx", slides(shape("<a:r><a:t>一</a:t></a:r>"), names=("a.xml", "b.xml")))
+    assert (found.outcome["outcome"], found.texts) == ("partial", ["一"])
+    assert "no slide ppt/b.xml" in found.outcome["reason"]
+    assert "give it its right name" in read("a.pptx", packed(a_xml="<a/>")).outcome["reason"]
+
+
 def test_damage_in_a_member_is_told(read):
     data = bytearray(document("pandoc.docx"))
     at = data.find(b"word/document.xml") + 100
@@ -71,6 +141,17 @@ def test_damage_in_a_member_is_told(read):
 def test_a_package_without_its_main_part_fails(read):
     assert "give it its right name" in read("a.docx", packed(a_xml="<a/>")).outcome["reason"]
     assert read("a.epub", packed(a_xml="<a/>")).outcome["outcome"] == "failed"
+
+
+def test_a_chapter_that_is_no_text_costs_itself(read):
+    stream = BytesIO(document("pandoc.epub"))
+    with zipfile.ZipFile(stream) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    (chapter, *_) = sorted(name for name in members if "ch00" in name)
+    found = read("a.epub", packed(**members | {chapter: bytes(1000)}))
+    assert found.outcome["outcome"] == "partial"
+    assert f"{chapter} is no text" in found.outcome["reason"]
+    assert len(found.texts[0]) > 100
 
 
 def test_a_bomb_is_refused(read):
@@ -202,3 +283,12 @@ def test_a_workbook_that_is_cut_off_or_has_no_text_column_fails(read, name):
     found = read(name, document(name), text="内容")
     assert found.outcome["outcome"] == "failed"
     assert "no field '内容'" in found.outcome["reason"]
+
+
+def test_heads_of_many_pages_are_found_in_time_that_grows_with_them():
+    def heads(pages):
+        texts = [chr(0x4E00 + number) * 20 for number in range(len(pages))]
+        return body([[Line("春天", 90, 130, 800, 812, 842), Line(text, 90, 330, 400, 412, 842)] for text in texts])
+
+    assert [len(lines) for lines in heads("123")] == [1, 1, 1]
+    assert is_linear(heads, "x".__mul__, 300)

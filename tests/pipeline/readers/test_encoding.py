@@ -1,4 +1,5 @@
 import codecs
+import random
 import re
 from importlib import resources
 from pathlib import Path
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.readers.commonness import commonness
+from pipeline.readers.commonness import commonness, lines_of
 from pipeline.readers.encoding import BLOCK, BinaryContent, decode, detect
 
 SIMPLIFIED = "国家对于发展农村教育和改善农民生活的各项政策，应当认真研究并且及时落实。\n"
@@ -20,6 +21,7 @@ LINES = [
     .split("\n")
     if line and not line.startswith("#")
 ]
+MOVED = [line.split("\t") for line in lines_of("gb18030_2022.tsv")]
 COMMON = {"gb18030": LINES[0][:1500], "cp950": LINES[1][:1500]}
 
 
@@ -66,6 +68,23 @@ def test_a_byte_order_mark_decides_and_is_not_text(mark, codec):
     found = detect(data)
     assert (found.name, found.mark) == (codec, len(mark))
     assert decode(data, found) == SIMPLIFIED
+
+
+@pytest.mark.parametrize(("codec", "text"), [("gb18030", SIMPLIFIED), ("cp950", TRADITIONAL)])
+def test_a_mark_of_utf8_before_another_encoding_is_no_proof(codec, text):
+    data = codecs.BOM_UTF8 + text.encode(codec) * 9
+    found = detect(data)
+    assert (found.name, found.mark, found.errors) == (codec, 3, 0)
+    assert decode(data, found) == text * 9
+    mixed = codecs.BOM_UTF8 + text.encode() * 5 + text.encode(codec) * 5
+    found = detect(mixed)
+    assert (found.name, found.legacy) == ("utf-8", codec)
+    assert decode(mixed, found) == text * 10
+
+
+def test_a_mark_of_utf8_before_noise_stays():
+    data = codecs.BOM_UTF8 + random.Random(7).randbytes(5000)
+    assert (detect(data).name, detect(data).errors > 0) == ("utf-8", True)
 
 
 @given(st.sampled_from(sorted(COMMON)), st.data())
@@ -146,24 +165,29 @@ def test_code_points_that_moved_in_gb18030_2022_are_put_right():
     assert decode(raw, detect(raw)).endswith("\ufe10\u1e3f\u9fb4\U00020087\ufe19")
 
 
+@pytest.mark.parametrize("row", MOVED)
+def test_each_of_them_is_put_right_in_files_and_in_lines_among_utf8(row):
+    line = bytes.fromhex(row[0]) + SIMPLIFIED.encode("gb18030")
+    right = chr(int(row[2], 16)) + SIMPLIFIED
+    assert decode(line, detect(line)) == right
+    mixed = SIMPLIFIED.encode() * 3 + line
+    assert decode(mixed, detect(mixed)) == SIMPLIFIED * 3 + right
+
+
 def test_private_use_characters_of_other_encodings_stay():
     raw = (SIMPLIFIED + "\ue78d").encode("utf-8")
     assert decode(raw, detect(raw)).endswith("\ue78d")
 
 
 def test_every_moved_code_point_is_a_private_use_one_of_the_codec():
-    table = resources.files("pipeline.readers").joinpath("data/gb18030_2022.tsv").read_text("utf-8")
-    rows = [line.split("\t") for line in table.splitlines() if not line.startswith("#")]
-    assert len(rows) == 25
-    for raw, old, new in rows:
+    assert len(MOVED) == 25
+    for raw, old, new in MOVED:
         assert bytes.fromhex(raw).decode("gb18030") == chr(int(old, 16))
         assert not re.match("[\ue000-\uf8ff]", chr(int(new, 16)))
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_random_bytes_are_binary(seed):
-    import random
-
     with pytest.raises(BinaryContent):
         detect(random.Random(seed).randbytes(5000))
 

@@ -35,3 +35,17 @@ def test_markdown_of_plain_text_has_no_title(read):
 
 def test_readers_are_steps_of_the_catalogue():
     assert (Text().spec(), Markdown().spec()) == ({"kind": "text"}, {"kind": "markdown"})
+
+
+@pytest.mark.parametrize(("codec", "as_if"), [("utf-8", "latin-1"), ("gb18030", "latin-1"), ("utf-8", "gb18030")])
+def test_a_text_that_was_broken_before_is_read_as_it_is_and_noted(read, codec, as_if):
+    text = ("国家保护公民合法权益\n" * 9).encode(codec).decode(as_if)
+    found = read("a.txt", text.encode())
+    assert found.texts == [text]
+    assert found.outcome["outcome"] == "ok"
+    assert "the cleaner `mojibake` mends it" in found.outcome["notes"]
+
+
+@pytest.mark.parametrize("text", ["Le café était fermé, déjà vu.\n" * 9, "国家保护公民合法权益。\n" * 9, "plain\n" * 9])
+def test_a_good_text_has_no_such_note(read, text):
+    assert read("a.txt", text.encode()).outcome["notes"] is None

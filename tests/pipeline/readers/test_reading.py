@@ -206,15 +206,6 @@ def test_a_missing_file_is_failed_not_raised(tmp_path):
     assert "cannot be opened" in reading.outcome["reason"]
 
 
-@pytest.mark.parametrize(("name", "outcome"), [("a.txt", "ok"), ("a.doc", "skipped")])
-def test_a_file_at_an_address_is_judged_like_a_local_one(tmp_path, name, outcome):
-    (tmp_path / name).write_bytes(b"\xd0\xcf\x11\xe0" if name == "a.doc" else "远处的文字。".encode())
-    source = Source(id="s", path=".", license="CC0-1.0")
-    reading = read_file(InputFile("s", name, f"file://{tmp_path}/{name}", 1, ""), source, Limits())
-    list(reading)
-    assert reading.outcome["outcome"] == outcome
-
-
 def test_the_recipe_can_name_the_reader(read, prose):
     assert read("a.dat", jsonl({"text": prose}), reader="json").texts == [prose]
     assert read("a.json", prose.encode(), reader="text").texts == [prose]

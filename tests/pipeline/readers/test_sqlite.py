@@ -32,7 +32,7 @@ def test_reads_tables_with_text_and_names_the_others(read, tmp_path, name):
     ]
     assert (found.outcome["outcome"], found.outcome["format"]) == ("partial", "sqlite")
     assert [row["record"] for row in found.quarantine] == [1]
-    assert "tables without a text column, not read: counts" in found.outcome["reason"]
+    assert found.outcome["notes"] == "tables without a text column, not read: counts"
 
 
 def test_records_run_on_over_tables_and_a_large_one_is_read_from_disk(read, tmp_path, monkeypatch):
@@ -49,6 +49,11 @@ def test_damage_and_missing_text_are_told(read, tmp_path):
     assert read("a.sqlite", whole[:5000]).outcome["outcome"] in ("partial", "failed")
     assert read("b.sqlite", b"no database").outcome["outcome"] == "failed"
     assert "counts.n" in read("c.sqlite", database(tmp_path, POSTS[2])).outcome["reason"]
+
+
+def test_a_message_that_is_no_utf8_is_damage(read, tmp_path):
+    data = database(tmp_path, *POSTS).replace(b"CREATE TABLE counts", b"CREATE T\xc2BLE counts")
+    assert "no whole SQLite database" in read("a.db", data).outcome["reason"]
 
 
 def test_mutated_databases_never_raise(read, tmp_path):

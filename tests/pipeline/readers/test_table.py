@@ -104,3 +104,17 @@ def test_what_the_csv_module_writes_is_read_back(read, rows, delimiter):
     writer.writerows([["text", "title"], *rows])
     wanted = [text for text, _ in rows if text.strip()]
     assert read("a.csv", out.getvalue().encode()).texts == wanted
+
+
+def test_a_table_of_two_encodings_is_read_whole(read):
+    rows = "".join(f"第{number}条,国家保护公民的合法权益，任何组织和个人不得侵犯{number}。\n" for number in range(30))
+    found = read("a.csv", "标题,正文\n".encode("gb18030") + rows.encode())
+    assert (found.outcome["records"], found.rows[0]["title"]) == (30, "第0条")
+    assert "two encodings in one file" in found.outcome["reason"]
+
+
+def test_a_table_in_gbk_behind_a_mark_of_utf8_is_read(read):
+    table = "标题,正文\n" + "第一条,国家保护公民的合法权益。\n" * 9
+    found = read("a.csv", b"\xef\xbb\xbf" + table.encode("gb18030"))
+    assert (found.outcome["outcome"], found.outcome["encoding"], found.outcome["bom"]) == ("ok", "gb18030", True)
+    assert found.rows[0]["title"] == "第一条"

@@ -57,7 +57,7 @@ def test_other_records_are_counted_by_kind(read):
             record(block=answered()),
         ]
     )
-    found = read("a.warc.gz", gzip.compress(archive))
+    found = read("a.warc.gz", gzip.compress(archive, mtime=0))
     assert found.texts == [TEXT]
     assert found.outcome["outcome"] == "ok"
     for part in ("5 other records", "1 warcinfo", "1 request", "1 response 404", "1 response image/png", "1 revisit"):
@@ -72,8 +72,8 @@ RAW = zlib.compressobj(wbits=-15)
 BODIES = [
     (chunked(PAGE.encode()), ["Transfer-Encoding: chunked"]),
     (PAGE.encode(), ["Transfer-Encoding: chunked"]),
-    (gzip.compress(PAGE.encode()), ["Content-Encoding: gzip"]),
-    (chunked(gzip.compress(PAGE.encode())), ["Transfer-Encoding: chunked", "Content-Encoding: gzip"]),
+    (gzip.compress(PAGE.encode(), mtime=0), ["Content-Encoding: gzip"]),
+    (chunked(gzip.compress(PAGE.encode(), mtime=0)), ["Transfer-Encoding: chunked", "Content-Encoding: gzip"]),
     (PAGE.encode(), ["Content-Encoding: gzip"]),
     (zlib.compress(PAGE.encode()), ["Content-Encoding: deflate"]),
     (RAW.compress(PAGE.encode()) + RAW.flush(), ["Content-Encoding: deflate"]),
@@ -90,12 +90,12 @@ def test_bodies_are_unpacked_as_they_are_and_not_as_the_header_says(read, body, 
 @pytest.mark.parametrize(
     ("body", "header", "reason"),
     [
-        (gzip.compress(PAGE.encode())[:-20], "Content-Encoding: gzip", "no whole gzip stream"),
+        (gzip.compress(PAGE.encode(), mtime=0)[:-20], "Content-Encoding: gzip", "no whole gzip stream"),
         (b"\x00\x01\x02broken", "Content-Encoding: br", "no whole br stream"),
         (b"\x00\x01\x02broken", "Content-Encoding: zstd", "no whole zstd stream"),
         (b"xyz", "Content-Encoding: lzma", "'lzma' is not known"),
         (b"5\r\nabcdeXX", "Transfer-Encoding: chunked", "chunks break off"),
-        (gzip.compress(b"<p>" + b"a" * 5000), "Content-Encoding: gzip", "limits.record_bytes"),
+        (gzip.compress(b"<p>" + b"a" * 5000, mtime=0), "Content-Encoding: gzip", "limits.record_bytes"),
         (brotli.compress(b"<p>" + b"a" * 5000), "Content-Encoding: br", "limits.record_bytes"),
         (zstandard.compress(b"<p>" + b"a" * 5000), "Content-Encoding: zstd", "limits.record_bytes"),
     ],
@@ -126,7 +126,7 @@ def test_a_cut_archive_keeps_what_is_whole_and_says_so(read, cut):
     found = read("a.warc", archive[:-cut])
     assert found.texts == [TEXT]
     assert found.outcome["outcome"] == "partial"
-    packed = gzip.compress(record(block=answered())) + gzip.compress(record(block=answered()))
+    packed = gzip.compress(record(block=answered()), mtime=0) + gzip.compress(record(block=answered()), mtime=0)
     found = read("b.warc.gz", packed[: -40 - cut // 10])
     assert found.texts == [TEXT]
     assert "it is cut off" in found.outcome["reason"]
@@ -161,7 +161,7 @@ def test_pages_are_decoded_by_their_bytes(read):
 
 def test_the_texts_of_a_wet_are_records(read):
     archive = record("conversion", TEXT.encode(), "text/plain") * 2
-    found = read("a.warc.wet.gz", gzip.compress(archive))
+    found = read("a.warc.wet.gz", gzip.compress(archive, mtime=0))
     assert found.texts == [TEXT] * 2
     assert found.outcome["format"] == "wet.gz"
     assert found.outcome["encoding"] == "utf-8"
@@ -188,7 +188,7 @@ def collection(*names, content=None):
         made.writestr("datapackage.json", "{}")
         for name in names:
             data = record(block=answered())
-            made.writestr(name, content or (gzip.compress(data) * 2 if name.endswith(".gz") else data))
+            made.writestr(name, content or (gzip.compress(data, mtime=0) * 2 if name.endswith(".gz") else data))
     return out.getvalue()
 
 
@@ -200,7 +200,7 @@ def test_the_archives_of_a_collection_are_read_in_order(read):
 
 
 def test_broken_collections_say_what_is_wrong(read):
-    whole = gzip.compress(record(block=answered()))
+    whole = gzip.compress(record(block=answered()), mtime=0)
     cut = read("a.wacz", collection("archive/1.warc.gz", content=whole + whole[:-20]))
     assert (cut.texts, cut.outcome["outcome"]) == ([TEXT], "partial")
     assert "name it .zip" in read("b.wacz", collection("x.txt")).outcome["reason"]
