@@ -104,11 +104,9 @@ class Plan:
 
     def reading_identity(self, source: Source) -> dict[str, Any]:
         """What the outcome of reading a source's files depends on, besides the files."""
-        asked = {"id", "reader", "fields", "hub"} | {
-            name for name in ("ocr", "sql") if getattr(source, name) is not None
-        }
+        given = {name for name in ("ocr", "sql") if getattr(source, name) is not None}
         return {
-            "source": source.model_dump(include=asked),
+            "source": source.model_dump(include={"id", "reader", "fields", "hub"} | given),
             "limits": self.recipe.limits.model_dump(),
             "readers": reader_revisions(),
         }
