@@ -62,8 +62,8 @@ class _State:
 
 
 def sql_uri(sql: Sql) -> str:
-    """Return the uri of a table or query: `sql/NAME/TABLE` or `sql/NAME/query`, NAME being what holds the URL."""
-    return f"sql/{sql.holder}/{sql.table or 'query'}"
+    """Return the uri: `sql/NAME/TABLE`, `sql/NAME/SCHEMA/TABLE` or `sql/NAME/query`, NAME being what holds the URL."""
+    return f"sql/{sql.holder}/{(sql.table or 'query').replace('.', '/')}"  # no name has a suffix, as files have
 
 
 def sql_file(source: Source, *, listed: bool = False) -> InputFile:

@@ -7,14 +7,15 @@ import pytest
 from sqlalchemy import NullPool, create_engine, make_url, text
 from tests_support import article
 
+from pipeline.parts import planned
 from pipeline.plan import Plan
 from pipeline.readers.reading import Reading, read_sql
-from pipeline.readers.sql import DRIVERS, sql_file
+from pipeline.readers.sql import DRIVERS, sql_file, sql_uri
 from pipeline.recipes import parse_recipe
 from pipeline.stores import credentials
 from pipeline.stores.credentials import Keys
 from schemas.errors import RecipeError, SourceError, TransientError
-from schemas.source import InputFile, Limits, Source
+from schemas.source import InputFile, Limits, Source, Sql
 
 pytestmark = pytest.mark.xdist_group("databases")  # whose servers start once
 
@@ -188,6 +189,12 @@ def test_a_recipe_that_cannot_be_or_holds_a_secret_is_refused(sql, words):
         parse_recipe(text)
     assert words in str(caught.value)
     assert "topsecret" not in str(caught.value)
+
+
+def test_a_table_named_like_a_file_is_no_file_of_several_parts():
+    file = InputFile("t", sql_uri(Sql(url_env="A", table="corpus.jsonl", key="k")), "", 1 << 40, "")
+    assert file.uri == "sql/A/corpus/jsonl"
+    assert planned(file) == [file]
 
 
 def test_an_internal_source_publishes_nothing_of_its_query(tmp_path):

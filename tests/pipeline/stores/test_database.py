@@ -65,7 +65,7 @@ def test_a_table_a_bucket_and_a_folder_feed_one_version(articles, postgres, s3, 
     }
     found = [row for row in rows(recipe) if row["source"] == "table"]
     assert sorted(row["title"] for row in found) == [f"第{n}篇" for n in range(5)]
-    assert {row["uri"] for row in found} == {"sql/CORPUS_DB/texts.articles"}
+    assert {row["uri"] for row in found} == {"sql/CORPUS_DB/texts/articles"}
     assert curate_here(recipe) == {"nothing_to_do": True}
 
     ids = {row["title"]: row["id"] for row in found}
