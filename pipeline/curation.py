@@ -20,7 +20,6 @@ from pipeline.engine import (
     PairsJob,
     ReadJob,
     Shard,
-    is_as_it_was,
     is_done,
     plan_shards,
     report_of,
@@ -33,7 +32,7 @@ from pipeline.passages.table import counting, tables_of
 from pipeline.plan import Plan
 from pipeline.publish.shards import ShardJob, published_schema
 from pipeline.publish.version import Version, load_earlier, open_version
-from pipeline.snapshot import CHANGES, Snapshot, take
+from pipeline.snapshot import CHANGES, Snapshot, is_as_it_was, take
 from pipeline.storage import Workspace, digest, read_columns, read_json, write_json, write_parquet
 from schemas import manifest as manifests
 from schemas.decision import FILES, QUARANTINE

@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 from pipeline import parts
 from pipeline.keys import Rows, by_priority, greatest_first, words16
 from pipeline.plan import ENGINE_COLUMNS, Plan
-from pipeline.snapshot import Snapshot, hub_content
+from pipeline.snapshot import Snapshot, check_unchanged
 from pipeline.step import Step, apply
 from pipeline.storage import (
     ParquetSink,
@@ -33,15 +33,14 @@ from pipeline.storage import (
     digest,
     read_columns,
     read_json,
-    sha256_file,
     write_json,
     write_parquet,
 )
 from schemas.decision import FILES, QUARANTINE
 from schemas.document import DOCUMENT, content_hashes
-from schemas.errors import ContractError, ShardError, SourceError
+from schemas.errors import ContractError, ShardError
 from schemas.recipe import Dedup
-from schemas.source import UNREADABLE, InputFile, Limits, Source
+from schemas.source import InputFile, Limits, Source
 
 if TYPE_CHECKING:
     from pipeline.publish.version import Version
@@ -216,8 +215,7 @@ def documents_of(
                 )
                 yield pa.concat_batches(held)
                 held, size = [], 0
-            if job.source.sql is None:  # a database is asked while it is read
-                _check_unchanged(file, job.source)
+            check_unchanged(file, job.source)
             outcomes.append(reading.outcome)
             quarantine.extend(reading.quarantine)
     if held:
@@ -236,28 +234,6 @@ def _reading_of(job: ReadJob, file: InputFile, refused: str | None) -> "Reading"
     hub = job.source.hub.model_copy(update={"name": file.path})
     source = job.source.model_copy(update={"hub": hub})
     return read_hub(source, job.limits, raw_ids=job.raw_ids, file=file)
-
-
-def is_as_it_was(file: InputFile, source: Source) -> bool:
-    """Whether an input still holds the bytes that the snapshot hashed; a hub name is pinned by its commit."""
-    try:
-        if "://" in file.path or source.sql is not None:
-            return False  # only its store knows, and a copy of it was compared when it was fetched
-        if file.part is not None and file.part.digest:
-            return parts.is_as_it_was(file)
-        if source.hub is None:
-            return sha256_file(Path(file.path)) == file.sha256
-        return not Path(file.path).exists() or hub_content(source, Path(file.path))[1] == file.sha256
-    except OSError:
-        return False
-
-
-def _check_unchanged(file: InputFile, source: Source) -> None:
-    """Raise SourceError when a file is no longer what the snapshot hashed: its shard would not be what it is named."""
-    if file.sha256 not in ("", UNREADABLE) and "://" not in file.path and not is_as_it_was(file, source):
-        raise SourceError(
-            f"{file.path}: was changed or removed while the run was reading it; run again when it is still"
-        )
 
 
 def measure_shard(job: MeasureJob) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from pipeline.listing import list_files, list_remote
+from pipeline.parts import is_as_it_was as part_is_as_it_was
 from pipeline.storage import Workspace, digest, read_columns, sha256_file, write_parquet
 from schemas.errors import SourceError
 from schemas.source import UNREADABLE, InputFile, Source
@@ -277,3 +278,33 @@ def _known(path: Path, known: dict[tuple[str, int, int], str]) -> tuple[tuple[st
         return (name, 0, 0), UNREADABLE
     key = (name, stat.st_size, stat.st_mtime_ns)
     return key, known.get(key, "")
+
+
+def is_as_it_was(file: InputFile, source: Source) -> bool:
+    """Whether an input still holds the bytes that the snapshot hashed; a hub name is pinned by its commit."""
+    try:
+        if "://" in file.path or source.sql is not None:
+            return False  # only its store knows, and a copy of it was compared when it was fetched
+        if file.part is not None and file.part.digest:
+            return part_is_as_it_was(file)
+        if source.hub is None:
+            return sha256_file(Path(file.path)) == file.sha256
+        return not Path(file.path).exists() or hub_content(source, Path(file.path))[1] == file.sha256
+    except OSError:
+        return False
+
+
+def check_unchanged(file: InputFile, source: Source) -> None:
+    """Raise SourceError when a file is no longer what the snapshot hashed: its shard would not be what it is named.
+
+    A database is asked while it is read.
+    """
+    if (
+        source.sql is None
+        and file.sha256 not in ("", UNREADABLE)
+        and "://" not in file.path
+        and not is_as_it_was(file, source)
+    ):
+        raise SourceError(
+            f"{file.path}: was changed or removed while the run was reading it; run again when it is still"
+        )
