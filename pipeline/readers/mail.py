@@ -34,6 +34,7 @@ SHORT = 40  # bytes; below, what is declared is likelier than what is found
 LEAP = 1 << 12  # bytes behind a start that are looked at
 CUT_OFF = (CloseBoundaryNotFoundDefect, StartBoundaryNotFoundDefect)
 WORD = re.compile(rb"=\?([!-)+->@-~]+)(?:\*[^?]*)?\?([BbQq])\?([^?\r\n]*)\?=")
+LONGEST = 1 << 14  # characters of a header that are looked at
 NAMED = 10  # attachments that are named
 LOCKED = "encrypted: save it decrypted"
 
@@ -64,6 +65,7 @@ class _Box:
     """What is told of all messages together: names of attachments, and how many messages have which fault."""
 
     attachments: list[str] = field(default_factory=list)
+    unnamed: int = 0  # attachments beyond the first NAMED
     cut_off: int = 0
     errors: int = 0
     empty: int = 0
@@ -74,8 +76,7 @@ class _Box:
         if self.errors:
             intake.losses.append(f"{self.errors} byte sequences fit no charset and were read as U+FFFD")
         if self.attachments:
-            more = len(self.attachments) - NAMED
-            names = ", ".join(self.attachments[:NAMED]) + (f" and {more} more" if more > 0 else "")
+            names = ", ".join(self.attachments) + (f" and {self.unnamed} more" if self.unnamed else "")
             intake.notes.append(f"attachments that are not read: {names}")
         if self.empty:
             intake.notes.append(f"{_counted(self.empty)} without a text")
@@ -147,9 +148,7 @@ class _Letter:
         if kind == "multipart/encrypted" or kind.endswith(("/pkcs7-mime", "/x-pkcs7-mime")):
             self.locked = True
         elif part.get_content_disposition() == "attachment" or (name and not part.is_multipart()):
-            self._box.attachments.append(
-                f"{_words(name and collapse_rfc2231_value(name)) or 'without a name'} ({kind})"
-            )
+            self._attached(name and collapse_rfc2231_value(name), kind)
         elif kind == "multipart/alternative":
             yield from self._preferred(part)
         elif part.is_multipart():
@@ -157,6 +156,12 @@ class _Letter:
                 yield from self.texts(child)
         elif kind in ("text/plain", "text/html"):
             yield self._text(part, kind)
+
+    def _attached(self, name: str | None, kind: str) -> None:
+        if len(self._box.attachments) < NAMED:
+            self._box.attachments.append(f"{_words(name) or 'without a name'} ({kind})")
+        else:
+            self._box.unnamed += 1
 
     def _preferred(self, part: Any) -> Iterator[str]:
         """Yield the plain form of a text; where it is empty, the richest, which comes last (RFC 2046, 5.1.4)."""
@@ -190,6 +195,8 @@ class _Letter:
 def _by_charset(data: bytes, said: str | None) -> tuple[str, str | None]:
     """Return the text of bytes whose charset is declared, maybe wrongly, and the codec that was used."""
     name = (said or "").lower()
+    if data.isascii() and b"~{" not in data and not SEVEN_BITS.match(name):
+        return data.decode("ascii"), "utf-8"
     if SEVEN_BITS.match(name) or (len(data) < SHORT and not WESTERN.match(name) and not _is_utf8(data)):
         name = next((codec for start, codec in CODECS.items() if name.startswith(start)), name)
         try:
@@ -216,7 +223,7 @@ def _words(value: str | None) -> str:
 
     Characters are cut in two by mailers that fold at bytes, so bytes of one charset are joined first.
     """
-    data = re.sub(rb"\r?\n(?=[ \t])", b"", (value or "").encode("utf-8", "surrogateescape"))
+    data = re.sub(rb"\r?\n(?=[ \t])", b"", (value or "")[:LONGEST].encode("utf-8", "surrogateescape"))
     runs: list[tuple[bytes, str | None]] = []
     at = 0
     for word in WORD.finditer(data):
@@ -250,15 +257,13 @@ def _date(message: Any) -> datetime | None:
 
 def _unflowed(text: str, *, together: bool) -> str:
     """Return flowed lines (RFC 3676) as paragraphs; `together`: the space at a line's end is no part of the text."""
-    found: list[str] = []
+    parts: list[str] = []
     flows = False
     for line in text.split("\n"):
         bare = line.removeprefix(" ")
-        if flows and not bare.startswith(">") and bare != "-- ":
-            found[-1] += bare
-        else:
-            found.append(bare)
-        flows = bare.endswith(" ") and bare != "-- " and not bare.startswith(">")
-        if flows and together:
-            found[-1] = found[-1][:-1]
-    return "\n".join(found)
+        stands_alone = bare.startswith(">") or bare == "-- "
+        if parts and (stands_alone or not flows):
+            parts.append("\n")
+        flows = bare.endswith(" ") and not stands_alone
+        parts.append(bare[:-1] if flows and together else bare)
+    return "".join(parts)

@@ -191,6 +191,7 @@ def _text(data: Any, s: Any, out: Any, lines: Any) -> None:
         end += 1
     broken &= s[PREFORMATTED] > 0
     count, upto = 0, 0  # characters from the first that is no white space, and up to the last
+    linked = s[LINKS] > 0
     s[BEGUN] = 1
     while at < end:
         byte = data[at]
@@ -200,7 +201,7 @@ def _text(data: Any, s: Any, out: Any, lines: Any) -> None:
             to, s[BEGUN] = s[OUT], 1
             at += 1
             continue
-        if s[LINKS] and byte & 0xC0 != 0x80:
+        if linked and byte & 0xC0 != 0x80:
             space = _space(data, at, end) != 0
             count += count > 0 or not space
             upto = upto if space else count
@@ -276,6 +277,11 @@ def _write_line(out: Any, to: int, at: int, end: int, kept: bool, row: Any) -> i
     swallow = False  # behind a collapsed space, and behind a tab between cells
     while at < end:
         byte = out[at]
+        if 0x40 <= byte < 0xC2 or 0xE4 <= byte < 0xEF:  # neither white space nor punctuation begins so
+            characters += byte & 0xC0 != 0x80
+            out[to] = byte
+            to, at, swallow = to + 1, at + 1, False
+            continue
         if byte == BETWEEN_CELLS:
             if to > begin and out[to - 1] == 32:
                 to, characters = to - 1, characters - 1

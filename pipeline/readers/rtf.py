@@ -29,7 +29,7 @@ TOKEN = re.compile(
     rb"|([^\\{}\r\n\0]+)|[\r\n\0\\]",
     re.DOTALL,
 )
-FONTS = re.compile(rb"\{\\fonttbl.{0,100000}?\}\s*\}", re.DOTALL)
+END_OF_FONTS = re.compile(rb"\}\s*\}")
 HIGH = re.compile(rb"(?:\\'[89a-fA-F][0-9a-fA-F]\\'[0-9a-fA-F]{2}){2,}")
 SURE = 0.7  # commonness from which bytes of a Western document are Chinese; see encoding.GOOD
 SAMPLE = 1 << 18
@@ -51,6 +51,7 @@ class Rtf(Reader):
     """A document in Rich Text Format."""
 
     kind: ClassVar[str] = "rtf"
+    revision: ClassVar[int] = 2
     formats: ClassVar[tuple[str, ...]] = ("rtf",)
     hostile: ClassVar[bool] = True
 
@@ -128,7 +129,8 @@ class _Document:
                 yield from self._line()
         while len(self._parts) > 1:
             self._flush()
-            self._parts[-2] += self._parts.pop()
+            unclosed = self._parts.pop()
+            self._parts[-1] += unclosed
         yield from self._line()
 
     def _open(self) -> None:
@@ -315,7 +317,9 @@ def _chinese(data: Data) -> str:
     said = re.search(rb"\\ansicpg(\d+)", head)
     if said and int(said[1][:6]) not in (1252, 0):
         return ""
-    runs = HIGH.findall(FONTS.sub(b"", head))
+    fonts = head.find(b"{\\fonttbl")
+    behind = END_OF_FONTS.search(head, fonts) if fonts >= 0 else None
+    runs = HIGH.findall(head, behind.end() if behind else 0)
     joined = bytes.fromhex(b"".join(runs).replace(b"\\'", b"").decode("ascii"))
     scores = {name: commonness(joined.decode(name, "replace")) for name in ("gb18030", "cp950")}
     best = max(scores, key=lambda name: scores[name])

@@ -74,7 +74,7 @@ def _read(stream: socket.socket) -> None:
         kind, said = wire.CORPUS_ERROR, {"name": type(error).__name__, "reason": str(error)}
     except BaseException as error:  # noqa: BLE001 - whatever a library raises costs one file; panics are no Exceptions
         detail = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        reason = f"the reader '{job['reader'][1]}' failed on it ({detail}); convert the file"
+        reason = f"the reader '{job['reader'][1]}' failed on it ({detail}); fetch the file again or convert it"
         kind, said = wire.UNREADABLE, {"reason": reason}
     _limit(None, 0)
     wire.send(stream, wire.INTAKE, wire.told(intake))

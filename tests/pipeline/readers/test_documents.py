@@ -188,6 +188,36 @@ def test_what_is_deleted_hidden_or_doubled_is_left_out(read):
 
 
 @pytest.mark.parametrize(
+    ("name", "golden", "outcome", "said"),
+    [
+        ("a.docx", "office.rtf", "ok", "rtf"),
+        ("a.rtf", "office.docx", "ok", "docx"),
+        ("a.txt", "office.odt", "ok", "odt"),
+        ("a.html", "office.pptx", "ok", "pptx"),
+        ("a.pdf", "mutt.eml", "ok", "eml"),
+        ("a.mht", "mutt.eml", "ok", "eml"),
+        ("a.eml", "office.pdf", "ok", "pdf"),
+        ("a.csv", "office.xls", "partial", "xls"),
+        ("a.pptx", "office.xls", "partial", "xls"),
+        ("a.pptx", "letter.html", "failed", "named as pptx but the content is something else; give it its right name"),
+        ("a.rtf", "letter.txt", "failed", "named as rtf but the content is something else; give it its right name"),
+        ("a.mbox", "letter.txt", "failed", "give it its right name"),
+        ("a.eml", "letter.txt", "failed", "give it its right name"),
+    ],
+)
+def test_a_wrong_name_is_seen_through_or_told(read, name, golden, outcome, said):
+    found = read(name, document(golden))
+    assert found.outcome["outcome"] == outcome
+    assert said in (found.outcome["reason"] if outcome == "failed" else found.outcome["format"])
+
+
+def test_old_office_documents_are_skipped_with_what_to_do(read):
+    found = read("a.doc", bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600))
+    assert found.outcome["outcome"] == "skipped"
+    assert "convert to txt or html" in found.outcome["reason"]
+
+
+@pytest.mark.parametrize(
     ("number", "form", "text"),
     [(3, "decimal", "3"), (12, "chineseCounting", "十二"), (3, "upperRoman", "III"), (27, "lowerLetter", "aa"),
      (2, "ideographTraditional", "乙"), (7, "decimalZero", "07"), (105, "chineseLegalSimplified", "壹佰零伍")],

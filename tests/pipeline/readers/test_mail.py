@@ -176,6 +176,12 @@ def test_a_message_of_attachments_alone_is_empty_and_says_so(read):
     assert "only attachments: attachments that are not read: a.pdf" in found.outcome["reason"]
 
 
+def test_of_many_attachments_the_first_are_named(read):
+    parts = "".join(f"--x\r\nContent-Type: image/png; name={n}.png\r\n\r\n\r\n" for n in range(25))
+    content = message("Content-Type: multipart/mixed; boundary=x", body=f"--x\r\n\r\na\r\n{parts}--x--".encode())
+    assert read("a.eml", content).outcome["notes"].endswith("9.png (image/png) and 15 more")
+
+
 def test_a_message_forwarded_whole_belongs_to_the_text(read):
     inner = message("Subject: =?utf-8?B?5qGl?=", "Content-Type: text/plain; charset=utf-8", body="里面。".encode())
     outer = (

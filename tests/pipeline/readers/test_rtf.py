@@ -50,6 +50,12 @@ def test_a_document_that_is_cut_off_is_partial(read):
     assert found.texts[0].startswith("石桥村的春天")
 
 
+def test_a_document_that_is_cut_off_in_its_notes_keeps_text_and_notes(read):
+    found = read("a.rtf", rb"{\rtf1\ansi First line.{\footnote A note{\footnote of a note")
+    assert found.outcome["outcome"] == "partial"
+    assert found.texts == ["First line.A noteof a note"]
+
+
 @pytest.mark.parametrize("name", ["a.doc", "a.xls", "a.ppt"])
 def test_what_else_lies_behind_the_name_of_an_old_office_file(read, name, prose):
     page = f"<html><head><meta charset=utf-8></head><body><p>{prose}</p></body></html>".encode()
@@ -59,6 +65,12 @@ def test_what_else_lies_behind_the_name_of_an_old_office_file(read, name, prose)
     assert read(name, document("pandoc.docx")).outcome["format"] == "docx"
     assert read(name, document("mutt.eml")).outcome["format"] == "eml"
     assert "content is something else; give it its right name" in read(name, prose.encode()).outcome["reason"]
+
+
+def test_a_note_that_is_cut_off_stays(read):
+    found = read("a.rtf", rtf(r"a{\footnote b{\footnote c")[:-1])
+    assert found.outcome["outcome"] == "partial"
+    assert found.texts == ["abc"]
 
 
 def test_what_is_no_document_says_so(read):
