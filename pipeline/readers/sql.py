@@ -173,10 +173,14 @@ def _quoted(connection: "Connection", name: str) -> str:
 @contextmanager
 def _left_at_once(connection: "Connection") -> "Iterator[Connection]":
     """Close a connection in the end, and where something is raised without fetching the rows that are left."""
+    raw = connection.connection.dbapi_connection
     with connection:
         try:
             yield connection
         except BaseException:
+            left: Any = getattr(raw, "_result", None)
+            if getattr(left, "unbuffered_active", False):  # PyMySQL would fetch them when it is no longer used
+                left.unbuffered_active = False
             connection.invalidate()
             raise
 
@@ -261,11 +265,13 @@ def _may_pass(error: Exception) -> bool:
 
     cause = getattr(error, "orig", None) or error
     said = cause.args[0] if cause.args else None
+    if isinstance(cause, OSError):
+        return True
     if isinstance(said, dict):
         return str(said.get("C", ""))[:2] in ("08", "40", "53", "57")
     if isinstance(said, int):
         return 2000 <= said < 3000 or said in (1040, 1205, 1213)
-    return isinstance(error, (InterfaceError, OSError))
+    return isinstance(error, InterfaceError)
 
 
 def _told(error: Exception, url: "URL") -> str:

@@ -45,6 +45,19 @@ def filled(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Change]:
             title=f"题{n}",
             content=article(n),
         )
+
+    def hang_up() -> None:
+        """Let the server end all other connections."""
+        with engine.begin() as connection:
+            if kind == "postgresql":
+                asked = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                connection.execute(text(asked + " AND datname = current_database()"))
+            else:
+                asked = "SELECT id FROM information_schema.processlist WHERE id <> connection_id() AND db IS NOT NULL"
+                for (number,) in connection.execute(text(asked)).all():
+                    connection.execute(text(f"KILL {number}"))
+
+    change.hang_up = hang_up
     yield change
     change("DROP TABLE texts")
 
@@ -228,6 +241,19 @@ def test_many_rows_are_streamed_in_one_state(served, monkeypatch):
     served("DELETE FROM texts WHERE no > 50")
     rest = list(batches)
     assert first.num_rows + sum(batch.num_rows for batch in rest) == 100
+
+
+def test_a_connection_that_breaks_may_be_tried_again(served, monkeypatch):
+    monkeypatch.setattr("pipeline.readers.sql.ROWS", 2)
+    monkeypatch.setattr("pipeline.readers.reading.BATCH_BYTES", 1)
+    served(
+        *(f"INSERT INTO texts VALUES ({n}, '', '{'文' * 20_000}', '2024-03-01 08:00:00', 0)" for n in range(10, 300))
+    )
+    batches = iter(read_sql(sql_file(source()), source(), Limits()))
+    next(batches)
+    served.hang_up()
+    with pytest.raises(TransientError, match="sql/TEXTS_DB/texts cannot be read"):
+        list(batches)
 
 
 def test_a_server_lets_nothing_be_written(served):
