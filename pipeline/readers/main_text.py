@@ -31,6 +31,7 @@ CAMEL = re.compile(r"([a-z])([A-Z])")
 HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 TAG = re.compile(rb"<([^>]*)>")
 START_TAG = re.compile(rb"<([^/][^>]*)>")
+DIGITS = bytes.maketrans(b"123456789", b"000000000")  # no name that is looked up has any
 ATTRIBUTE = re.compile(r'\s(class|id|style|hidden|href)="([^"]*)"')
 
 BITS = {
@@ -118,7 +119,8 @@ def _cut(body: Any, *, skip: bool) -> Page:
 
 
 def _heads(markup: bytes) -> list[bytes]:
-    """Return what stands in each start tag: its name and attributes."""
+    """Return what stands in each start tag: its name and attributes, all digits as 0, so that more are alike."""
+    markup = markup.translate(DIGITS)
     if markup.count(b"<") == markup.count(b">"):
         return START_TAG.findall(markup)
     return [head for head in TAG.findall(markup) if not head.startswith(b"/")]  # a name with `<` in it
