@@ -15,16 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.decide import Decided, Deciding, Earlier, Part
-from pipeline.engine import (
-    MeasureJob,
-    PairsJob,
-    ReadJob,
-    Shard,
-    is_done,
-    plan_shards,
-    report_of,
-    smallest_ids,
-)
+from pipeline.engine import MeasureJob, PairsJob, ReadJob, Shard, is_done, plan_shards, report_of, smallest_ids
 from pipeline.parts import joined
 from pipeline.passages.counting import LINES_REVISION, CountJob
 from pipeline.passages.freezing import FREEZE_REVISION, FreezeJob, protected

@@ -36,7 +36,7 @@ ENCRYPTED, UTF8_NAME = 1, 0x800  # flags of a zip member (APPNOTE 4.4.4)
 # What the standard library raises for archives that are not whole.
 DAMAGES = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, ValueError, IndexError,
-    KeyError, OverflowError, NotImplementedError, RuntimeError,
+    KeyError, OverflowError, RuntimeError,
 )  # fmt: skip
 
 Read = Callable[[Content, Intake], "Iterator[Record | Bad | Block]"]

@@ -21,7 +21,7 @@ from pipeline.readers.fields import parse_time
 from pipeline.readers.reader import Intake
 
 MOST_MEMBERS = 100_000  # each costs about 500 bytes of memory before anything is read
-DAMAGE = (BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError)
+DAMAGE = (BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 """What `zipfile` lets through of packages that are damaged, locked or packed in a way it does not know."""
 XML = {
     "resolve_entities": False,

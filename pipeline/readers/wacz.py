@@ -54,7 +54,7 @@ def _unpacked(collection: ZipFile, name: ZipInfo, intake: Intake) -> bytes:
                         raise Unreadable(
                             f"{name.filename} unpacks to more than limits.unpacked_bytes {most:,} or ratio"
                         )
-    except (BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+    except (BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         intake.losses.append(f"{name.filename} is damaged after {len(parts):,} unpacked bytes ({error})")
     if stream is not None and not stream.eof:
         intake.losses.append(f"{name.filename} is cut off after {len(parts):,} unpacked bytes; fetch it again")
