@@ -8,7 +8,6 @@ all, refuse the archive.
 Trade: one member at a time is unpacked as a whole, in memory up to 64 MiB and beyond that in a temporary file.
 """
 
-import io
 import lzma
 import re
 import struct
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pipeline.readers.content import IN_MEMORY, Content, Skipped, Unreadable, gathered
 from pipeline.readers.encoding import LEGACY, BinaryContent, Data, Encoding, decode, detect
 from pipeline.readers.formats import detect_format
+from pipeline.readers.package import as_stream
 from pipeline.readers.reader import Bad, Intake, Record, excerpt
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _names(raw: list[bytes], otherwise: str) -> list[str]:
 
 
 def _zip_members(data: Data, most: int) -> Iterator[Member]:
-    with zipfile.ZipFile(_file(data)) as archive:
+    with zipfile.ZipFile(as_stream(data)) as archive:
         infos = [info for info in archive.infolist()[: most + 1] if not info.is_dir()]
         _refuse_overlaps(infos)
         plain = [info for info in infos if not info.flag_bits & UTF8_NAME]
@@ -228,7 +228,7 @@ def _tar_members(data: Data, most: int) -> Iterator[Member]:
     """Yield the members; raises TarError behind the last one where no block of zeros ends the archive (POSIX ustar)."""
     infos: list[tarfile.TarInfo] = []
     damage: Exception | None = None
-    with tarfile.open(fileobj=_file(data), mode="r:", encoding="utf-8", errors="surrogateescape") as archive:
+    with tarfile.open(fileobj=as_stream(data), mode="r:", encoding="utf-8", errors="surrogateescape") as archive:
         try:
             while len(infos) <= most and (info := archive.next()) is not None:
                 if not info.isdir():
@@ -267,39 +267,3 @@ def _blocks(stream: Any) -> Iterator[bytes]:
     with stream:
         while block := stream.read(BLOCK):
             yield block
-
-
-def _file(data: Data) -> Any:
-    """Return a file over the bytes, without a copy."""
-    return io.BytesIO(data) if isinstance(data, bytes) else _View(data)
-
-
-class _View(io.RawIOBase):
-    """A mapped file as a stream of its own."""
-
-    def __init__(self, data: Data) -> None:
-        super().__init__()
-        self._data, self._place = data, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._place
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to a place that is not before the first byte."""
-        base = (0, self._place, len(self._data))[whence]
-        if base + offset < 0:
-            raise ValueError("a place before the first byte")
-        self._place = base + offset
-        return self._place
-
-    def readinto(self, buffer: Any) -> int:
-        part = self._data[self._place : self._place + len(buffer)]
-        buffer[: len(part)] = part
-        self._place += len(part)
-        return len(part)

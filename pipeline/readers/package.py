@@ -186,8 +186,11 @@ class _Mapped(RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        self._at = max(0, offset + (0, self._at, len(self._data))[whence])
-        return self._at
+        at = offset + (0, self._at, len(self._data))[whence]
+        if at < 0:
+            raise ValueError("a place before the first byte")
+        self._at = at
+        return at
 
     def readinto(self, buffer: Any) -> int:
         part = self._data[self._at : self._at + len(buffer)]
